@@ -1,0 +1,263 @@
+"""Turtle files in, a read-only graph out: one named graph per source document, queried as their union."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyoxigraph as ox
+
+from hcckb import paths
+from hcckb.errors import DataError, ParseError
+from hcckb.terms import (
+    ALT_LABEL,
+    EV,
+    GRAPH,
+    KB,
+    LABEL,
+    NOTATION,
+    PREF_LABEL,
+    PREFIXES,
+    SOURCE,
+    TYPE,
+    compact,
+)
+
+if TYPE_CHECKING:
+    import rdflib
+
+Term = ox.NamedNode | ox.Literal | ox.BlankNode
+Row = Mapping[str, Term | None]
+
+_SOURCE = ox.NamedNode(SOURCE)
+_TYPE = ox.NamedNode(TYPE)
+_OWN_GRAPH = {EV + "Resolution": GRAPH + "resolutions", EV + "Dataset": GRAPH + "dataset"}
+_NAMING = (LABEL, PREF_LABEL, ALT_LABEL, NOTATION, EV + "key", EV + "acronym", EV + "registration")
+_VOCABULARY = ox.NamedNode(GRAPH + "vocabulary")
+_CURATION = ox.NamedNode(GRAPH + "curation")
+
+
+@dataclass(frozen=True, slots=True)
+class Solutions:
+    """The answer of a SELECT: its variables in order, and its rows."""
+
+    variables: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Store:
+    """A knowledge base in memory. Read-only once loaded; made by :func:`load`.
+
+    Parameters
+    ----------
+    quads : sequence of pyoxigraph.Quad
+        Every statement with its named graph, literals as they stand in the files.
+    files : sequence of pathlib.Path
+        The files they came from.
+    """
+
+    def __init__(self, quads: Sequence[ox.Quad], files: Sequence[Path]) -> None:
+        self.quads = tuple(quads)
+        self.files = tuple(files)
+        self._engine = ox.Store()
+        self._engine.bulk_extend(self.quads)
+
+    def select(self, sparql: str, place: str = "query") -> Solutions:
+        """Run a SELECT over the union of all named graphs.
+
+        Raises
+        ------
+        ParseError
+            If the text is not SPARQL, or not a SELECT; `place` names it.
+        """
+        answer = self._run(sparql, place)
+        if not isinstance(answer, ox.QuerySolutions):
+            raise ParseError(place, None, "this is not a SELECT query", "Run it with `hcckb query FILE.rq`.")
+        names = tuple(v.value for v in answer.variables)
+        return Solutions(names, tuple({n: s[n] for n in names} for s in answer))  # type: ignore[misc]
+
+    def ask(self, sparql: str, place: str = "query") -> Solutions | bool | tuple[ox.Triple, ...]:
+        """Run any SPARQL query form: rows, a truth value, or the triples of CONSTRUCT and DESCRIBE.
+
+        Raises
+        ------
+        ParseError
+            If the text is not SPARQL; `place` names it.
+        """
+        answer = self._run(sparql, place)
+        if isinstance(answer, ox.QueryBoolean):
+            return bool(answer)
+        if isinstance(answer, ox.QueryTriples):
+            return tuple(answer)
+        return self.select(sparql, place)
+
+    def _run(self, sparql: str, place: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        try:
+            return self._engine.query(sparql, prefixes=dict(PREFIXES), use_default_graph_as_union=True)
+        except SyntaxError as error:
+            line, problem = _sparql_place(str(error.msg))
+            mend = "Mend the query; the SPARQL 1.1 grammar is at https://www.w3.org/TR/sparql11-query/."
+            raise ParseError(place, line, problem, mend) from None
+
+    def label(self, iri: str) -> str:
+        """Give the display name of a node: rdfs:label, else skos:prefLabel, else its shortened IRI."""
+        return self._labels.get(iri) or compact(iri)
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for predicate in (PREF_LABEL, LABEL):
+            for quad in self._engine.quads_for_pattern(None, ox.NamedNode(predicate), None, None):
+                if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.Literal):
+                    found[quad.subject.value] = quad.object.value
+        return found
+
+    @cached_property
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Every name a node answers to (label, alternative label, notation, key, local name) -> IRIs."""
+        found: dict[str, set[str]] = {}
+        for predicate in _NAMING:
+            for quad in self._engine.quads_for_pattern(None, ox.NamedNode(predicate), None, None):
+                if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.Literal):
+                    found.setdefault(quad.object.value, set()).add(quad.subject.value)
+        for quad in self._engine.quads_for_pattern(None, _TYPE, None, None):
+            if isinstance(quad.subject, ox.NamedNode):
+                local = quad.subject.value.rpartition("/")[2].rpartition("#")[2]
+                found.setdefault(local, set()).add(quad.subject.value)
+        return {name: tuple(sorted(iris)) for name, iris in found.items()}
+
+    def called(self, name: str) -> frozenset[str]:
+        """Give the IRIs that answer to a name, upper and lower case alike."""
+        return frozenset(i for i in self._folded.get(name.casefold(), ()))
+
+    @cached_property
+    def _folded(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name, iris in self.names.items():
+            found.setdefault(name.casefold(), set()).update(iris)
+        return found
+
+    def types(self, iri: str) -> frozenset[str]:
+        """Give the classes a node is an instance of, as IRIs."""
+        found = self._engine.quads_for_pattern(ox.NamedNode(iri), _TYPE, None, None)
+        return frozenset(q.object.value for q in found if isinstance(q.object, ox.NamedNode))
+
+    def describe(self, iri: str) -> tuple[tuple[str, Term], ...]:
+        """Give the predicates and objects of one node, sorted."""
+        found = self._engine.quads_for_pattern(ox.NamedNode(iri), None, None, None)
+        pairs = {(q.predicate.value, q.object) for q in found}
+        return tuple(sorted(pairs, key=lambda pair: (pair[0], str(pair[1]))))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.quads)
+
+    def to_rdflib(self) -> rdflib.Dataset:
+        """Copy the graph into an rdflib Dataset, literals digit for digit, one named graph per document."""
+        import rdflib
+
+        dataset = rdflib.Dataset(default_union=True)
+        for prefix, namespace in PREFIXES.items():
+            dataset.bind(prefix, namespace)
+        for quad in self.quads:
+            graph = rdflib.URIRef(quad.graph_name.value)  # type: ignore[union-attr]
+            dataset.add((*(_to_rdflib(t) for t in quad.triple), graph))  # type: ignore[arg-type]
+        return dataset
+
+
+def load(kb: Path | str | Sequence[Path | str] | None = None, *, shipped: bool = True) -> Store:
+    """Load a knowledge base into memory.
+
+    Parameters
+    ----------
+    kb : path, or several, optional
+        Folders (or single files) of Turtle in the shape of the shipped `kb/`, added to it.
+    shipped : bool
+        False leaves the shipped `kb/` out and uses `kb` alone; the ontology is always there.
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    ParseError
+        If a file is not Turtle: names file, line and what is wrong.
+    DataError
+        If a folder does not exist or holds no Turtle, or a file has blank nodes.
+    """
+    extra = [kb] if isinstance(kb, (str, Path)) else list(kb or [])
+    files = list(_turtle_files(paths.ONTOLOGY))
+    if shipped:
+        files += _turtle_files(paths.KB)
+    for place in extra:
+        files += _turtle_files(Path(place))
+    quads: list[ox.Quad] = []
+    for file in files:
+        quads += _read(file)
+    return Store(quads, files)
+
+
+def _turtle_files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise DataError(f"{place}: there is no such folder. Give --kb a folder of Turtle files, or one file.")
+    files = sorted(p for p in place.rglob("*.ttl") if p != paths.SHAPES)
+    if not files:
+        raise DataError(f"{place}: no file here ends in .ttl. A knowledge base is a folder of Turtle files.")
+    return files
+
+
+def _read(file: Path) -> Iterable[ox.Quad]:
+    """Parse one file and give each node to the named graph of its source."""
+    try:
+        triples = [q.triple for q in ox.parse(path=file, format=ox.RdfFormat.TURTLE)]
+    except SyntaxError as error:
+        problem = str(error.msg).partition(": ")[2] or str(error.msg)
+        mend = "Mend the Turtle there; each statement ends in a full stop, each prefix is declared."
+        raise ParseError(paths.shown(file), error.lineno, problem, mend) from None
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{paths.shown(file)}: cannot be read ({error}). Check the file.") from None
+    vocabulary = file.is_relative_to(paths.ONTOLOGY)
+    home: dict[str, ox.NamedNode] = {}
+    for triple in triples:
+        if isinstance(triple.subject, ox.BlankNode) or isinstance(triple.object, ox.BlankNode):
+            raise DataError(f"{paths.shown(file)}: a blank node near {triple}. Give every node an IRI.")
+        if triple.predicate == _SOURCE or (triple.predicate == _TYPE and triple.object.value in _OWN_GRAPH):  # type: ignore[union-attr]
+            home[triple.subject.value] = _graph_of(triple.object.value)  # type: ignore[union-attr]
+    default = _VOCABULARY if vocabulary else _CURATION
+    return [ox.Quad(*t, home.get(t.subject.value, default)) for t in triples]  # type: ignore[union-attr]
+
+
+def _graph_of(iri: str) -> ox.NamedNode:
+    own = _OWN_GRAPH.get(iri)
+    return ox.NamedNode(own or GRAPH + iri.removeprefix(KB).removeprefix("source-"))
+
+
+def _sparql_place(message: str) -> tuple[int | None, str]:
+    """Split pyoxigraph's "error at 2:1: expected ..." into line and problem."""
+    head, _, problem = message.partition(": ")
+    place = head.removeprefix("error at ").partition(":")[0]
+    return (int(place), problem) if place.isdigit() else (None, message)
+
+
+def _to_rdflib(term: object) -> rdflib.term.Identifier:
+    import rdflib
+
+    if isinstance(term, ox.NamedNode):
+        return rdflib.URIRef(term.value)
+    assert isinstance(term, ox.Literal)  # noqa: S101 - the loader admits IRIs and literals only
+    if term.language:
+        return rdflib.Literal(term.value, lang=term.language)
+    if term.datatype.value == PREFIXES["xsd"] + "string":
+        return rdflib.Literal(term.value)
+    return rdflib.Literal(term.value, datatype=rdflib.URIRef(term.datatype.value), normalize=False)
