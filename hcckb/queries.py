@@ -27,7 +27,10 @@ _DATATYPES = {"string": "string", "integer": "integer", "decimal": "decimal", "d
 _KINDS = {
     "agent": EV + "Agent",
     "population": EV + "Population",
-    "target": EV + "Target", "study": EV + "Study", "source": EV + "Source"}
+    "target": EV + "Target",
+    "study": EV + "Study",
+    "source": EV + "Source",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,7 @@ def _where(text: str, place: str) -> tuple[int, int]:
 def _header(text: str, path: Path) -> dict[str, Any]:
     lines = [line[2:].removeprefix(" ") for line in text.splitlines() if line.startswith("#+")]
     try:
-        header = yaml.load("\n".join(lines), Loader=_LOADER) or {}  # noqa: S506 - a safe loader
+        header = yaml.load("\n".join(lines), Loader=_LOADER) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
@@ -328,4 +331,3 @@ def _cut(body: str, marks: Sequence[re.Match[str]], path: Path) -> Iterator[Step
             problem = f"step {mark['name']!r} needs exactly one `# keep` line between pattern and constraint"
             raise ParseError(paths.shown(path), None, problem, "Add it.")
         yield Step(mark["name"], mark["title"].strip(), mark["shows"], parts[0], parts[1])
-

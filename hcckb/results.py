@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from types import MappingProxyType
 
 
@@ -102,3 +103,17 @@ class PooledResult:
     warnings: tuple[str, ...] = ()
     title: str = ""
     provenance: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def _repr_html_(self) -> str:
+        """Show the pooled line and its rows in a notebook."""
+        cells = "".join(
+            f"<tr><td>{escape(r.study)}</td><td>{r.value:.2f} ({r.ci_lower:.2f} to {r.ci_upper:.2f})</td>"
+            f"<td>{100 * r.weight:.1f} %</td><td>{escape(r.source)}</td></tr>"
+            for r in self.rows
+        )
+        pooled = (
+            f"<tr><th>Pooled ({escape(self.model)}, k = {self.k})</th>"
+            f"<th>{self.estimate:.2f} ({self.ci_lower:.2f} to {self.ci_upper:.2f})</th>"
+            f"<th>p = {self.p_value:.3g}</th><th>I² = {100 * self.i2:.0f} %</th></tr>"
+        )
+        return f"<table><caption>{escape(self.endpoint)}, {escape(self.measure)}</caption>{cells}{pooled}</table>"

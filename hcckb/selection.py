@@ -64,9 +64,7 @@ class Plan:
         return f"{{ {values}{self.prelude}{''.join(blocks)} }}"
 
 
-def plan(
-    store: Store, query: str | None = None, filters: Mapping[str, str] | None = None, **parameters: str
-) -> Plan:
+def plan(store: Store, query: str | None = None, filters: Mapping[str, str] | None = None, **parameters: str) -> Plan:
     """Compose a selection query with filters.
 
     Parameters

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +36,7 @@ Row = Mapping[str, Term | None]
 
 _SOURCE = ox.NamedNode(SOURCE)
 _TYPE = ox.NamedNode(TYPE)
+_NAMES_GRAPHS = re.compile(r"\b(GRAPH|FROM)\b", re.IGNORECASE)
 _OWN_GRAPH = {EV + "Resolution": GRAPH + "resolutions", EV + "Dataset": GRAPH + "dataset"}
 _NAMING = (LABEL, PREF_LABEL, ALT_LABEL, NOTATION, EV + "key", EV + "acronym", EV + "registration")
 _VOCABULARY = ox.NamedNode(GRAPH + "vocabulary")
@@ -57,19 +60,31 @@ class Solutions:
 class Store:
     """A knowledge base in memory. Read-only once loaded; made by :func:`load`.
 
+    Queries run over the union of all named graphs; a query that says GRAPH or FROM sees them apart.
+
     Parameters
     ----------
-    quads : sequence of pyoxigraph.Quad
-        Every statement with its named graph, literals as they stand in the files.
     files : sequence of pathlib.Path
-        The files they came from.
+        The Turtle files to load.
     """
 
-    def __init__(self, quads: Sequence[ox.Quad], files: Sequence[Path]) -> None:
-        self.quads = tuple(quads)
+    def __init__(self, files: Sequence[Path]) -> None:
         self.files = tuple(files)
         self._engine = ox.Store()
-        self._engine.bulk_extend(self.quads)
+        for file in self.files:
+            with _reading(file):
+                self._engine.load(path=file, format=ox.RdfFormat.TURTLE)
+
+    @cached_property
+    def quads(self) -> tuple[ox.Quad, ...]:
+        """Every statement with its named graph, literals digit for digit as they stand in the files."""
+        return tuple(quad for file in self.files for quad in _filed(file))
+
+    @cached_property
+    def _graphs(self) -> ox.Store:
+        engine = ox.Store()
+        engine.bulk_extend(self.quads)
+        return engine
 
     def select(self, sparql: str, place: str = "query") -> Solutions:
         """Run a SELECT over the union of all named graphs.
@@ -83,7 +98,7 @@ class Store:
         if not isinstance(answer, ox.QuerySolutions):
             raise ParseError(place, None, "this is not a SELECT query", "Run it with `hcckb query FILE.rq`.")
         names = tuple(v.value for v in answer.variables)
-        return Solutions(names, tuple({n: s[n] for n in names} for s in answer))  # type: ignore[misc]
+        return Solutions(names, tuple({n: s[n] for n in names} for s in answer))
 
     def ask(self, sparql: str, place: str = "query") -> Solutions | bool | tuple[ox.Triple, ...]:
         """Run any SPARQL query form: rows, a truth value, or the triples of CONSTRUCT and DESCRIBE.
@@ -102,7 +117,9 @@ class Store:
 
     def _run(self, sparql: str, place: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
         try:
-            return self._engine.query(sparql, prefixes=dict(PREFIXES), use_default_graph_as_union=True)
+            if _NAMES_GRAPHS.search(sparql):
+                return self._graphs.query(sparql, prefixes=dict(PREFIXES), use_default_graph_as_union=True)
+            return self._engine.query(sparql, prefixes=dict(PREFIXES))
         except SyntaxError as error:
             line, problem = _sparql_place(str(error.msg))
             mend = "Mend the query; the SPARQL 1.1 grammar is at https://www.w3.org/TR/sparql11-query/."
@@ -158,7 +175,7 @@ class Store:
         return tuple(sorted(pairs, key=lambda pair: (pair[0], str(pair[1]))))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
-        return len(self.quads)
+        return len(self._engine)
 
     def to_rdflib(self) -> rdflib.Dataset:
         """Copy the graph into an rdflib Dataset, literals digit for digit, one named graph per document."""
@@ -198,12 +215,10 @@ def load(kb: Path | str | Sequence[Path | str] | None = None, *, shipped: bool =
     files = list(_turtle_files(paths.ONTOLOGY))
     if shipped:
         files += _turtle_files(paths.KB)
-    for place in extra:
-        files += _turtle_files(Path(place))
-    quads: list[ox.Quad] = []
-    for file in files:
-        quads += _read(file)
-    return Store(quads, files)
+    own = [file for place in extra for file in _turtle_files(Path(place))]
+    for file in own:
+        _filed(file)
+    return Store([*files, *own])
 
 
 def _turtle_files(place: Path) -> list[Path]:
@@ -217,25 +232,32 @@ def _turtle_files(place: Path) -> list[Path]:
     return files
 
 
-def _read(file: Path) -> Iterable[ox.Quad]:
-    """Parse one file and give each node to the named graph of its source."""
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is parsed into an error that names file, line and mend."""
     try:
-        triples = [q.triple for q in ox.parse(path=file, format=ox.RdfFormat.TURTLE)]
+        yield
     except SyntaxError as error:
         problem = str(error.msg).partition(": ")[2] or str(error.msg)
         mend = "Mend the Turtle there; each statement ends in a full stop, each prefix is declared."
         raise ParseError(paths.shown(file), error.lineno, problem, mend) from None
     except (OSError, UnicodeError) as error:
         raise DataError(f"{paths.shown(file)}: cannot be read ({error}). Check the file.") from None
-    vocabulary = file.is_relative_to(paths.ONTOLOGY)
+
+
+def _filed(file: Path) -> list[ox.Quad]:
+    """Parse one file and give each node to the named graph of its source."""
+    with _reading(file):
+        triples = [q.triple for q in ox.parse(path=file, format=ox.RdfFormat.TURTLE)]
     home: dict[str, ox.NamedNode] = {}
-    for triple in triples:
-        if isinstance(triple.subject, ox.BlankNode) or isinstance(triple.object, ox.BlankNode):
-            raise DataError(f"{paths.shown(file)}: a blank node near {triple}. Give every node an IRI.")
-        if triple.predicate == _SOURCE or (triple.predicate == _TYPE and triple.object.value in _OWN_GRAPH):  # type: ignore[union-attr]
-            home[triple.subject.value] = _graph_of(triple.object.value)  # type: ignore[union-attr]
-    default = _VOCABULARY if vocabulary else _CURATION
-    return [ox.Quad(*t, home.get(t.subject.value, default)) for t in triples]  # type: ignore[union-attr]
+    for subject, predicate, value in triples:
+        if isinstance(subject, ox.BlankNode) or isinstance(value, ox.BlankNode):
+            raise DataError(f"{paths.shown(file)}: a blank node near {predicate}. Give every node an IRI.")
+        files_itself = predicate == _TYPE and str(value)[1:-1] in _OWN_GRAPH
+        if isinstance(value, ox.NamedNode) and (predicate == _SOURCE or files_itself):
+            home[str(subject)] = _graph_of(value.value)
+    default = _VOCABULARY if file.is_relative_to(paths.ONTOLOGY) else _CURATION
+    return [ox.Quad(s, p, o, home.get(str(s), default)) for s, p, o in triples]
 
 
 def _graph_of(iri: str) -> ox.NamedNode:
@@ -255,7 +277,7 @@ def _to_rdflib(term: object) -> rdflib.term.Identifier:
 
     if isinstance(term, ox.NamedNode):
         return rdflib.URIRef(term.value)
-    assert isinstance(term, ox.Literal)  # noqa: S101 - the loader admits IRIs and literals only
+    assert isinstance(term, ox.Literal)
     if term.language:
         return rdflib.Literal(term.value, lang=term.language)
     if term.datatype.value == PREFIXES["xsd"] + "string":

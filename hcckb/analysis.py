@@ -1,0 +1,308 @@
+"""Evidence table and method in, pooled result out: the only place where data meets statistics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from hcckb.candidates import EvidenceRow
+from hcckb.errors import EmptySelectionError, PoolingError, UsageError
+from hcckb.evidence import EvidenceTable, narrowed
+from hcckb.pooling.effects import Effects, generic, log_ratio
+from hcckb.pooling.pairwise import Pooled
+from hcckb.pooling.pairwise import pool as pool_arrays
+from hcckb.pooling.rules import resolve_rule
+from hcckb.results import Dropped, ModelSummary, PooledResult, PooledRow
+
+RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio")
+Ci = Literal["wald", "hksj", "hksj-guarded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """How to pool: `model` is "random", "common" or "rule:NAME"; `level` is a proportion."""
+
+    model: str = "random"
+    tau2: str = "REML"
+    ci: str = "hksj"
+    level: float = 0.95
+
+
+def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
+    """Pool the estimates of an evidence table.
+
+    Parameters
+    ----------
+    table : EvidenceTable
+        Estimates of one endpoint and one measure.
+    **method
+        The fields of :class:`Method`: model="random", tau2="REML", ci="hksj", level=0.95.
+
+    Returns
+    -------
+    PooledResult
+        With the common-effect and the DerSimonian-Laird answers beside it.
+
+    Raises
+    ------
+    EmptySelectionError
+        If the table is empty.
+    PoolingError
+        If endpoints or measures are mixed, a row has no interval, or two rows share an arm.
+    UnknownNameError
+        If a model rule does not exist.
+    """
+    how = Method(**method)  # type: ignore[arg-type]
+    _refuse_unpoolable(table)
+    rows = table.rows
+    effects = _effects(rows)
+    model, tau2, ci, told = _resolved_model(how, effects)
+    fitted = pool_arrays(
+        effects.estimate,
+        effects.variance,
+        model=model,
+        tau2=tau2,
+        ci=ci,
+        level=how.level,
+    )
+    scale = "log" if rows[0].measure in RATIOS else "identity"
+    warnings = (*told, *_warnings(rows, fitted, how), *table.warnings)
+    return _result(table, effects, fitted, scale, warnings)
+
+
+def pool_by(table: EvidenceTable, column: str, **method: str | float) -> tuple[tuple[str, PooledResult], ...]:
+    """Pool each group of rows that share a value of `column`, groups in alphabetical order.
+
+    Raises
+    ------
+    UsageError
+        If the table has no such column.
+    """
+    if column not in EvidenceRow.__dataclass_fields__:
+        columns = ", ".join(EvidenceRow.__dataclass_fields__)
+        raise UsageError(f"--by {column}: the evidence table has no such column. It has: {columns}")
+    groups: dict[str, list[EvidenceRow]] = {}
+    for row in table.rows:
+        groups.setdefault(str(getattr(row, column)), []).append(row)
+    return tuple((name, pool(narrowed(table, groups[name]), **method)) for name in sorted(groups))
+
+
+def _effects(rows: Sequence[EvidenceRow]) -> Effects:
+    columns = (
+        np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
+    )
+    value, lower, upper, level = columns
+    if rows[0].measure in RATIOS:
+        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows])
+    from scipy.special import ndtri
+
+    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2)))
+
+
+def _label(row: EvidenceRow) -> str:
+    return f"{row.study} ({row.source}, {row.locator})" if row.source else row.study
+
+
+def _refuse_unpoolable(table: EvidenceTable) -> None:
+    rows = table.rows
+    if not rows:
+        raise EmptySelectionError(_why_empty(table))
+    for column, mend in (
+        ("endpoint", "--endpoint"),
+        ("measure", "--measure"),
+        ("population", "--population"),
+    ):
+        values = sorted({str(getattr(r, column)) for r in rows})
+        if len(values) > 1 and column != "population":
+            found = ", ".join(values)
+            raise PoolingError(f"the selection mixes {len(values)} {column}s ({found}). Name one with {mend}.")
+    for one, other in combinations(rows, 2):
+        shared = {one.experimental_arm, one.comparator_arm} & {
+            other.experimental_arm,
+            other.comparator_arm,
+        } - {""}
+        if shared:
+            arms = f"{one.experimental} and {other.experimental}" if one.study == other.study else one.study
+            raise PoolingError(
+                f"{one.study} enters twice ({arms}) with a shared arm: its patients would be counted twice. "
+                f"Keep one contrast with --agent, or another query."
+            )
+
+
+def _why_empty(table: EvidenceTable) -> str:
+    text = f"{table.query or 'the table'} selects no estimate"
+    asked = ", ".join(f"{k}={v}" for k, v in table.asked.items())
+    text += f" ({asked})." if asked else "."
+    if table.passed_over:
+        first = table.passed_over[0]
+        text += f" {len(table.passed_over)} were read and passed over, e.g. {first.study}: {first.reason}."
+    return text + " See where they left with `hcckb flow`."
+
+
+def _resolved_model(how: Method, effects: Effects) -> tuple[str, str, str, tuple[str, ...]]:
+    if how.model in ("random", "common"):
+        return how.model, how.tau2, how.ci, ()
+    kind, _, name = how.model.partition(":")
+    if kind != "rule":
+        raise UsageError(f"--model {how.model!r} is none of: random, common, rule:NAME (rule:kim2017).")
+    choice = resolve_rule(name, effects.estimate, effects.variance)
+    return choice.model, choice.tau2 or "DL", choice.ci, (f"rule:{name}: {choice.reason}",)
+
+
+def _warnings(rows: Sequence[EvidenceRow], fitted: Pooled, how: Method) -> Iterable[str]:
+    if len(rows) == 1:
+        yield f"Only {rows[0].study} was selected: this is that study's own result, not a pooled one."
+    levels = Counter(r.ci_level for r in rows)
+    if len(levels) > 1:
+        usual = levels.most_common(1)[0][0]
+        odd = [f"{r.study} {100 * (r.ci_level or 0):g} %" for r in rows if r.ci_level != usual]
+        yield f"Interval levels differ ({', '.join(odd)}): each standard error comes from its own level."
+    if fitted.ci_method == "hksj" and len(rows) > 1:
+        wald = pool_arrays(
+            *_arrays(rows), model="random", tau2=fitted.tau2_method or "REML", ci="wald", level=how.level
+        )
+        if fitted.ci_upper - fitted.ci_lower < wald.ci_upper - wald.ci_lower:
+            yield "The Hartung-Knapp interval is narrower than the Wald one; --ci hksj-guarded never is."
+    if len(rows) > 1 and any(r.n_experimental is None or r.n_comparator is None for r in rows):
+        yield "Not every arm's size is curated; n counts those that are."
+
+
+def _arrays(rows: Sequence[EvidenceRow]) -> tuple[np.ndarray, np.ndarray]:
+    effects = _effects(rows)
+    return effects.estimate, effects.variance
+
+
+def _beside(effects: Effects, fitted: Pooled, scale: str) -> tuple[ModelSummary, ...]:
+    if fitted.k < 2:
+        return ()
+    asked = (
+        ("Random effects, DL, Wald", "random", "DL", "wald"),
+        ("Random effects, REML, Hartung-Knapp", "random", "REML", "hksj"),
+        ("Random effects, REML, guarded Hartung-Knapp", "random", "REML", "hksj-guarded"),
+        ("Common effect, inverse variance", "common", "DL", "wald"),
+    )
+    out = []
+    mine = (fitted.model, fitted.tau2_method, fitted.ci_method)
+    for label, model, tau2, ci in asked:
+        other = pool_arrays(
+            effects.estimate,
+            effects.variance,
+            model=model,
+            tau2=tau2,
+            ci=ci,
+            level=fitted.level,
+        )
+        if (other.model, other.tau2_method, other.ci_method) == mine:
+            continue
+        out.append(
+            ModelSummary(
+                label=label,
+                model=model,
+                tau2_method=other.tau2_method,
+                ci_method=other.ci_method,
+                estimate=_back(other.estimate, scale),
+                ci_lower=_back(other.ci_lower, scale),
+                ci_upper=_back(other.ci_upper, scale),
+                p_value=other.p_value,
+                tau2=other.tau2,
+            )
+        )
+    return tuple(out)
+
+
+def _back(value: float, scale: str) -> float:
+    return float(np.exp(value)) if scale == "log" else float(value)
+
+
+def _result(
+    table: EvidenceTable, effects: Effects, fitted: Pooled, scale: str, warnings: tuple[str, ...]
+) -> PooledResult:
+    rows = table.rows
+    pooled_rows = tuple(
+        _row(r, y, s, w)
+        for r, y, s, w in zip(rows, effects.estimate, effects.se, np.atleast_1d(fitted.weights), strict=True)
+    )
+    low, high = fitted.prediction_lower, fitted.prediction_upper
+    return PooledResult(
+        measure=rows[0].measure,
+        endpoint=rows[0].endpoint,
+        scale=scale,
+        model=fitted.model,
+        tau2_method=fitted.tau2_method,
+        ci_method=fitted.ci_method,
+        level=fitted.level,
+        k=fitted.k,
+        n=sum((r.n_experimental or 0) + (r.n_comparator or 0) for r in rows) or None,
+        estimate=_back(fitted.estimate, scale),
+        ci_lower=_back(fitted.ci_lower, scale),
+        ci_upper=_back(fitted.ci_upper, scale),
+        prediction_lower=None if low is None else _back(low, scale),
+        prediction_upper=None if high is None else _back(high, scale),
+        analysis_estimate=fitted.estimate,
+        se=fitted.se,
+        statistic=fitted.statistic,
+        p_value=fitted.p_value,
+        tau2=fitted.tau2,
+        tau2_lower=fitted.tau2_lower,
+        tau2_upper=fitted.tau2_upper,
+        i2=fitted.i2,
+        h2=fitted.h2,
+        q=fitted.q,
+        df=fitted.df,
+        q_p_value=fitted.q_p_value,
+        rows=pooled_rows,
+        beside=_beside(effects, fitted, scale),
+        dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri) for p in table.passed_over),
+        warnings=warnings,
+        title=table.query,
+        provenance=MappingProxyType(_provenance(table)),
+    )
+
+
+def _row(row: EvidenceRow, analysis_value: float, se: float, weight: float) -> PooledRow:
+    value, lower, upper, level = (float(getattr(row, c)) for c in ("value", "ci_lower", "ci_upper", "ci_level"))
+    return PooledRow(
+        study=row.study,
+        value=value,
+        ci_lower=lower,
+        ci_upper=upper,
+        ci_level=level,
+        analysis_value=float(analysis_value),
+        se=float(se),
+        weight=float(weight),
+        year=row.year,
+        experimental=row.experimental,
+        comparator=row.comparator,
+        n_experimental=row.n_experimental,
+        n_comparator=row.n_comparator,
+        source=row.source,
+        locator=row.locator,
+        as_printed=row.as_printed,
+        estimate_iri=row.estimate_iri,
+        resolution=row.resolution,
+    )
+
+
+def _provenance(table: EvidenceTable) -> dict[str, str]:
+    asked = " ".join(f"{k}={v}" for k, v in table.asked.items())
+    cutoffs = [r.data_cutoff for r in table.rows if r.data_cutoff]
+    try:
+        software_version = version("hcckb")
+    except PackageNotFoundError:  # a checkout that is not installed
+        software_version = "unreleased"
+    told = {
+        "kb_version": table.kb_version,
+        "query": f"{table.query} {asked}".strip(),
+        "software": "hcckb",
+        "software_version": software_version,
+    }
+    if cutoffs:
+        told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if len(cutoffs) > 1 else cutoffs[0]
+    return told

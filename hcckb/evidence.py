@@ -1,0 +1,271 @@
+"""Rows into an evidence table: the printed estimates of the selected contrasts, one chosen for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from hcckb.candidates import Candidate, EvidenceRow, candidates
+from hcckb.errors import UnknownNameError
+from hcckb.overlaps import drop_overlaps
+from hcckb.queries import resolve
+from hcckb.selection import FILTERS, FlowStep, Plan, contrasts, plan, study_flow
+from hcckb.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = tuple(f.name for f in fields(EvidenceRow))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """What is asked of the estimates, beside the contrasts: names as typed, None for "any".
+
+    `population` None means the whole trial; a name asks for that subgroup instead. `analysis` None prefers the
+    final or updated analysis; a name puts that analysis first. `as_printed` leaves resolutions out.
+    """
+
+    endpoint: str | None = None
+    measure: str | None = None
+    population: str | None = None
+    analysis: str | None = None
+    assessment: str | None = None
+    source: str | None = None
+    as_printed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An estimate that was read and not chosen, and why."""
+
+    study: str
+    estimate_iri: str
+    as_printed: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceTable:
+    """The one shape between query and statistics: rows, what was passed over, and how it was asked."""
+
+    rows: tuple[EvidenceRow, ...]
+    passed_over: tuple[PassedOver, ...]
+    warnings: tuple[str, ...]
+    query: str
+    asked: Mapping[str, str]
+    kb_version: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[EvidenceRow]:
+        return iter(self.rows)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Give the rows as dictionaries with the columns of the contract."""
+        return [asdict(row) for row in self.rows]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the rows as a pandas DataFrame, one column per field."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dicts(), columns=list(COLUMNS))
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        return str(self.to_frame().to_html(index=False, na_rep=""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A step on estimates: its name, title, the test, and the value that decides."""
+
+    name: str
+    title: str
+    passes: Callable[[Candidate], bool]
+    value: Callable[[Candidate], str]
+
+
+def select(store: Store, query: str | None = None, **asked: Any) -> EvidenceTable:
+    """Select estimates: contrasts by a named query and filters, then one estimate per contrast and endpoint.
+
+    Parameters
+    ----------
+    store : Store
+        The knowledge base.
+    query : str, optional
+        A selection query by name, or a `.rq` file; all randomised trials when absent.
+    **asked
+        Filters (line, comparator, target, agent, agent_class, phase, masking, year, only=True), criteria
+        (endpoint, measure, population, analysis, assessment, source, as_printed), or the query's own parameters.
+
+    Returns
+    -------
+    EvidenceTable
+
+    Raises
+    ------
+    UnknownNameError
+        If a query, study, term, agent, target or source does not exist.
+    UsageError
+        If the query is not a selection, or is asked twice.
+    """
+    chosen, criteria = ask(store, query, **asked)
+    inside = {(c.experimental_arm, c.comparator_arm) for c in contrasts(store, chosen)}
+    found = [c for c in candidates(store, as_printed=criteria.as_printed) if c.contrast in inside]
+    passed_over: list[PassedOver] = []
+    for test in _tests(store, criteria):
+        passed_over += [_over(c, f"{test.title}: {test.value(c)}") for c in found if not test.passes(c)]
+        found = [c for c in found if test.passes(c)]
+    kept, second = _choose(found, _analysis_first(store, criteria))
+    kept, overlapping = drop_overlaps(store, kept)
+    passed_over += [_over(c, reason) for c, reason in (*second, *overlapping)]
+    told = {k: str(v) for k, v in asked.items() if v not in (None, False)}
+    return EvidenceTable(
+        tuple(c.row for c in kept),
+        tuple(passed_over),
+        tuple(_warnings(kept)),
+        chosen.query,
+        told,
+        version(store),
+    )
+
+
+def flow(store: Store, query: str | None = None, **asked: Any) -> tuple[FlowStep, ...]:
+    """Give the steps of a selection with the studies that remain and leave at each; arguments as in `select`."""
+    chosen, criteria = ask(store, query, **asked)
+    steps = list(study_flow(store, chosen))
+    inside = {(c.experimental_arm, c.comparator_arm) for c in contrasts(store, chosen)}
+    found = [c for c in candidates(store, as_printed=criteria.as_printed) if c.contrast in inside]
+    remaining = steps[-1].remaining
+    for test in _tests(store, criteria):
+        values = {s: "; ".join(sorted({test.value(c) for c in found if c.row.study == s})) for s in remaining}
+        found = [c for c in found if test.passes(c)]
+        after = tuple(s for s in remaining if any(c.row.study == s for c in found))
+        removed = tuple((s, f"{test.title}: {values[s] or 'none'}") for s in remaining if s not in after)
+        steps.append(FlowStep(test.name, test.title, after, removed, values))
+        remaining = after
+    kept, _ = _choose(found, _analysis_first(store, criteria))
+    kept, overlapping = drop_overlaps(store, kept)
+    if overlapping:
+        after = tuple(s for s in remaining if any(c.row.study == s for c in kept))
+        removed = tuple((c.row.study, reason) for c, reason in overlapping)
+        steps.append(FlowStep("overlap", "Patients counted once", after, removed, {}))
+    return tuple(steps)
+
+
+def why(store: Store, study: str, query: str | None = None, **asked: Any) -> tuple[tuple[FlowStep, str, bool], ...]:
+    """Walk one study through a selection.
+
+    Returns
+    -------
+    tuple of (step, value, passed)
+        Up to and including the first step that the study failed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such study.
+    """
+    name = store.label(resolve(store, study, "study"))
+    walked = []
+    for step in flow(store, query, **asked):
+        passed = name in step.remaining
+        reasons = dict(step.removed)
+        walked.append((step, step.values.get(name, reasons.get(name, "")), passed))
+        if not passed:
+            break
+    return tuple(walked)
+
+
+def ask(store: Store, query: str | None = None, **asked: Any) -> tuple[Plan, Criteria]:
+    """Split what was asked into the plan of contrasts and the criteria on estimates."""
+    names = {f.name for f in fields(Criteria)}
+    criteria = Criteria(**{k: v for k, v in asked.items() if k in names})
+    filters = {k: str(v) for k, v in asked.items() if k in FILTERS and v not in (None, False)}
+    rest = {k: str(v) for k, v in asked.items() if k not in names and k not in FILTERS and v is not None}
+    return plan(store, query, filters, **rest), criteria
+
+
+def version(store: Store) -> str:
+    """Give the version of the knowledge base, "unversioned" when it states none."""
+    rows = store.select("SELECT ?version WHERE { ?dataset a ev:Dataset ; ev:version ?version } ORDER BY ?version")
+    return " + ".join(r["version"].value for r in rows if r["version"] is not None) or "unversioned"
+
+
+def _tests(store: Store, criteria: Criteria) -> Iterator[_Test]:
+    """Give the steps on estimates that these criteria ask for, in order."""
+    if not criteria.as_printed:
+        yield _Test("valid", "Not set aside", lambda c: not c.set_aside, lambda c: c.set_aside or "stands as printed")
+    yield from _named_test(store, criteria.endpoint, "endpoint", "endpoint", "Endpoint", lambda c: c.endpoint_iri)
+    yield from _named_test(store, criteria.source, "source", "", "Source", lambda c: c.source_iri)
+    if criteria.measure:
+        yield from _named_test(store, criteria.measure, "measure", "measure", "Measure", lambda c: c.measure_iri)
+    yield _Test("complete", "Value with its interval", lambda c: c.complete, lambda c: c.row.as_printed)
+    if criteria.population:
+        asked = _population(store, criteria.population)
+        yield _Test("population", "Population", lambda c: c.population_iri == asked, lambda c: c.row.population)
+    else:
+        yield _Test("population", "Whole trial", lambda c: c.whole_trial, lambda c: c.row.population)
+    yield from _named_test(
+        store, criteria.assessment, "assessment", "assessment", "Assessment", lambda c: c.assessment_iri
+    )
+
+
+def _named_test(
+    store: Store, asked: str | None, kind: str, scheme: str, title: str, iri: Callable[[Candidate], str]
+) -> Iterator[_Test]:
+    if asked is None:
+        return
+    wanted = resolve(store, asked, "term" if scheme else kind, scheme)
+    yield _Test(kind, title, lambda c: iri(c) == wanted, lambda c: store.label(iri(c)) if iri(c) else "not stated")
+
+
+def _population(store: Store, asked: str) -> str:
+    try:
+        return resolve(store, asked, "term", "population")
+    except UnknownNameError:
+        return resolve(store, asked, "population")
+
+
+def _analysis_first(store: Store, criteria: Criteria) -> str:
+    return resolve(store, criteria.analysis, "term", "analysis") if criteria.analysis else ""
+
+
+def _choose(found: Iterable[Candidate], first: str) -> tuple[list[Candidate], list[tuple[Candidate, str]]]:
+    """Keep one estimate per contrast, endpoint, measure and population; tell what each other lost to."""
+    groups: dict[tuple[str, ...], list[Candidate]] = {}
+    for candidate in found:
+        groups.setdefault(candidate.slot, []).append(candidate)
+    kept: list[Candidate] = []
+    passed: list[tuple[Candidate, str]] = []
+    for group in groups.values():
+        best, *others = sorted(group, key=lambda c: c.preference(first))
+        kept.append(best)
+        passed += [(c, f"one estimate per contrast; {best.preferred_over(c, first)}") for c in others]
+    kept.sort(key=lambda c: (c.row.year or 0, c.row.study.casefold(), c.row.estimate_iri))
+    return kept, passed
+
+
+def _over(candidate: Candidate, reason: str) -> PassedOver:
+    row = candidate.row
+    return PassedOver(row.study, row.estimate_iri, row.as_printed, row.source, reason)
+
+
+def _warnings(kept: Iterable[Candidate]) -> Iterator[str]:
+    kept = list(kept)
+    mixed = sorted({c.row.study for c in kept if ";" in c.row.line})
+    if mixed:
+        yield f"{', '.join(mixed)}: admits more than one line of therapy; --only leaves such studies out."
+    changed = [c for c in kept if c.row.resolution]
+    if changed:
+        told = "; ".join(f"{c.row.study} ({c.row.source}): {c.told}" for c in changed)
+        yield f"{len(changed)} of {len(kept)} estimates differ from what their source printed. {told}"
+
+
+def narrowed(table: EvidenceTable, rows: Iterable[EvidenceRow]) -> EvidenceTable:
+    """Give the table with other rows, everything else as it was."""
+    return replace(table, rows=tuple(rows))

@@ -1,0 +1,10 @@
+"""Statistics of meta-analysis: arrays in, frozen results out.
+
+Nothing here knows of RDF, files or figures. Import the family that is needed:
+
+- `hcckb.pooling.effects`: printed numbers to log ratios and standard errors
+- `hcckb.pooling.heterogeneity`: Q, tau2, I2, H2 and the interval of tau2
+- `hcckb.pooling.pairwise`: common-effect and random-effects pooling
+- `hcckb.pooling.rules`: published rules that choose the model from the data
+- `hcckb.pooling.bias`: tests for small-study effects
+"""

@@ -1,0 +1,281 @@
+"""Results as text for a terminal: tables round, values never do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from hcckb.terms import compact
+
+if TYPE_CHECKING:
+    from hcckb.candidates import EvidenceRow
+    from hcckb.cards import Card
+    from hcckb.checks import Finding
+    from hcckb.evidence import EvidenceTable
+    from hcckb.queries import NamedQuery
+    from hcckb.reproduction import Reproduced
+    from hcckb.results import PooledResult, PooledRow
+    from hcckb.selection import FlowStep
+    from hcckb.store import Solutions, Store
+
+DISCLAIMER = "Research tool, not medical advice."
+_SHORT = {
+    "overall-survival": "OS",
+    "progression-free-survival": "PFS",
+    "time-to-progression": "TTP",
+    "objective-response": "ORR",
+    "disease-control": "DCR",
+}
+_MEASURES = {"hazard-ratio": "HR", "odds-ratio": "OR", "risk-ratio": "RR"}
+
+
+def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
+    """Lay out rows under headers; numbers come formatted."""
+    cells = [["" if c is None else str(c) for c in row] for row in rows]
+    return tabulate(cells, headers=list(headers), tablefmt="simple", disable_numparse=True)
+
+
+def p_text(p: float) -> str:
+    """Write a p-value as journals do: three decimals, "<0.001" below.
+
+    >>> p_text(0.00004), p_text(0.0449)
+    ('<0.001', '0.045')
+    """
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def ratio_text(value: float | None, lower: float | None, upper: float | None) -> str:
+    """Write a value with its interval, two decimals.
+
+    >>> ratio_text(0.58, 0.42, 0.79)
+    '0.58 (0.42 to 0.79)'
+    """
+    if value is None:
+        return "not reported"
+    if lower is None or upper is None:
+        return f"{value:.2f}"
+    return f"{value:.2f} ({lower:.2f} to {upper:.2f})"
+
+
+def evidence_text(table: EvidenceTable) -> str:
+    """Write an evidence table with its sources, and what was passed over."""
+    headers = ("Study", "Year", "Arms", "n", "Endpoint", "As printed", "Level", "Source", "Place")
+    parts = [grid((_evidence_cells(r) for r in table.rows), headers)]
+    parts += [f"\n{len(table)} estimates; {len(table.passed_over)} read and passed over (see --format json)."]
+    parts += [f"Note: {w}" for w in table.warnings]
+    return "\n".join(parts)
+
+
+def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
+    mark = " *" if row.resolution else ""
+    return (
+        row.study,
+        row.year,
+        f"{row.experimental} vs {row.comparator}",
+        _sizes(row),
+        _SHORT.get(row.endpoint, row.endpoint),
+        row.as_printed + mark,
+        "" if row.ci_level is None else f"{100 * row.ci_level:g} %",
+        row.source,
+        textwrap.shorten(row.locator, 44, placeholder=" …"),
+    )
+
+
+def _sizes(row: EvidenceRow | PooledRow) -> str:
+    return f"{row.n_experimental or '?'}/{row.n_comparator or '?'}"
+
+
+def pooled_text(result: PooledResult) -> str:
+    """Write a pooled result: rows with weights, the pooled line, heterogeneity, other models, what was left out."""
+    short = _MEASURES.get(result.measure, result.measure)
+    headers = ("Study", "Year", "Arms", "n", f"{short} (interval)", "Weight", "Source")
+    lines = [grid((_pooled_cells(r) for r in result.rows), headers), ""]
+    lines += [_headline(result, short), _heterogeneity(result)]
+    if result.beside:
+        lines += ["", "The same estimates under other models:"]
+        lines += [_beside(result)]
+    lines += _left_out(result)
+    lines += [f"Note: {w}" for w in result.warnings]
+    lines += ["", _footer(result)]
+    return "\n".join(lines)
+
+
+def _pooled_cells(row: PooledRow) -> tuple[object, ...]:
+    level = "" if row.ci_level == 0.95 else f" [{100 * row.ci_level:g} %]"
+    text = ratio_text(row.value, row.ci_lower, row.ci_upper) + level + (" *" if row.resolution else "")
+    arms = f"{row.experimental} vs {row.comparator}" if row.experimental else ""
+    return row.study, row.year, arms, _sizes(row), text, f"{100 * row.weight:.1f} %", row.source
+
+
+def model_text(model: str, tau2_method: str | None, ci_method: str) -> str:
+    """Name a model in words."""
+    interval = {"wald": "Wald", "hksj": "Hartung-Knapp", "hksj-guarded": "guarded Hartung-Knapp"}[ci_method]
+    if model == "common":
+        return f"common effect, inverse variance, {interval} interval"
+    return f"random effects, {tau2_method}, {interval} interval"
+
+
+def _headline(result: PooledResult, short: str) -> str:
+    what = f"{_SHORT.get(result.endpoint, result.endpoint)} {short}".strip()
+    level = f"{100 * result.level:g} % CI"
+    model = model_text(result.model, result.tau2_method, result.ci_method)
+    return (
+        f"{what} = {result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f}), "
+        f"p = {p_text(result.p_value)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
+    )
+
+
+def _heterogeneity(result: PooledResult) -> str:
+    if result.k < 2:
+        return "One study: heterogeneity cannot be estimated."
+    tau2 = f"tau2 = {result.tau2:.4f}"
+    if result.tau2_lower is not None and result.tau2_upper is not None:
+        tau2 += f" ({result.tau2_lower:.4f} to {result.tau2_upper:.4f})"
+    text = f"Heterogeneity: Q = {result.q:.2f} (df = {result.df}, p = {p_text(result.q_p_value)}), "
+    text += f"I2 = {100 * result.i2:.0f} %, {tau2}"
+    if result.prediction_lower is not None:
+        text += f"\n{100 * result.level:g} % prediction interval: "
+        text += f"{result.prediction_lower:.3f} to {result.prediction_upper:.3f}"
+    return text
+
+
+def _beside(result: PooledResult) -> str:
+    rows = [
+        (
+            s.label,
+            f"{s.estimate:.3f} ({s.ci_lower:.3f} to {s.ci_upper:.3f})",
+            p_text(s.p_value),
+            f"{s.tau2:.4f}",
+        )
+        for s in result.beside
+    ]
+    return grid(rows, ("Model", "Estimate (interval)", "p", "tau2"))
+
+
+def _left_out(result: PooledResult) -> list[str]:
+    if not result.dropped:
+        return []
+    pooled = {r.study for r in result.rows}
+    groups: dict[str, set[str]] = {}
+    last = {d.study: d.reason.partition(":")[0] for d in result.dropped if d.study not in pooled}
+    for study, reason in last.items():
+        groups.setdefault(reason, set()).add(study)
+    lines = ["", f"Read and passed over: {len(result.dropped)} estimates of the selected contrasts (see -f json)."]
+    for reason, studies in sorted(groups.items()):
+        text = f"Nothing left after the step {reason!r}: {', '.join(sorted(studies, key=str.casefold))}"
+        lines += textwrap.wrap(text, 108, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _footer(result: PooledResult) -> str:
+    told = result.provenance
+    parts = [
+        f"kb {told.get('kb_version', '?')}",
+        f"query {told.get('query', '?')}",
+        f"hcckb {told.get('software_version', '?')}",
+    ]
+    return " · ".join([*parts, DISCLAIMER])
+
+
+def flow_text(steps: Sequence[FlowStep]) -> str:
+    """Write a selection flow: what remains after each step, and which studies it removed, with the reason."""
+    lines = []
+    for step in steps:
+        lines.append(f"{len(step.remaining):4d}  {step.title}")
+        reasons: dict[str, list[str]] = {}
+        for study, reason in step.removed:
+            reasons.setdefault(reason.partition(": ")[2] or reason, []).append(study)
+        for reason, studies in sorted(reasons.items()):
+            text = f"- {len(studies)} left ({reason}): {', '.join(studies)}"
+            lines += textwrap.wrap(text, 108, initial_indent="        ", subsequent_indent="          ")
+    lines += ["", "Remaining: " + (", ".join(steps[-1].remaining) or "none")]
+    return "\n".join(lines)
+
+
+def why_text(study: str, walked: Sequence[tuple[FlowStep, str, bool]]) -> str:
+    """Write each step that a study passed or failed, with the value that decided."""
+    rows = [("passed" if passed else "FAILED", step.title, value) for step, value, passed in walked]
+    last, value, passed = walked[-1]
+    verdict = f"{study} is in." if passed else f"{study} is out: {last.title} is {value or 'not stated'}."
+    return grid(rows, ("", "Step", "Value that decided")) + "\n\n" + verdict
+
+
+def card_text(card: Card) -> str:
+    """Write a node's card."""
+    lines = [f"{card.name}  ({', '.join(card.types)})", card.iri, ""]
+    width = max((len(p) for p, _ in card.properties), default=0)
+    lines += [f"  {name:<{width}}  {value}" for name, value in card.properties]
+    for kind, names in card.linked:
+        lines += ["", f"{kind} ({len(names)})"] + [f"  {n}" for n in names]
+    return "\n".join(lines)
+
+
+def queries_text(queries: Iterable[NamedQuery]) -> str:
+    """List the named queries with parameters and examples."""
+    lines = []
+    for query in queries:
+        lines.append(f"{query.name}  [{query.kind}]")
+        lines.append(f"    {query.title}")
+        for p in query.parameters:
+            lines.append(f"    --param {p.name}={p.example}" + ("" if p.required else "  (optional)"))
+    return "\n".join(lines)
+
+
+def solutions_text(store: Store, solutions: Solutions) -> str:
+    """Write the rows of a query, nodes by their names."""
+    rows = [[_term_text(store, row[v]) for v in solutions.variables] for row in solutions]
+    return grid(rows, solutions.variables) + f"\n\n{len(rows)} rows"
+
+
+def _term_text(store: Store, term: object) -> str:
+    value = getattr(term, "value", "")
+    if not value.startswith("http"):
+        return str(value)
+    label = store.label(value)
+    return label if len(label) <= 40 else compact(value)
+
+
+def pooled_records(groups: Iterable[tuple[str, PooledResult]]) -> tuple[list[dict[str, object]], list[str]]:
+    """Give one flat record per pooled result, with its columns; the first column is the group."""
+    records = [{"group": name, **_scalars(result)} for name, result in groups]
+    return records, list(records[0])
+
+
+def _scalars(result: PooledResult) -> dict[str, object]:
+    """Give the fields that hold one number or word."""
+    several = {"rows", "beside", "dropped", "warnings", "provenance"}
+    return {f.name: getattr(result, f.name) for f in fields(result) if f.name not in several}
+
+
+def reproduction_text(found: Sequence[Reproduced]) -> str:
+    """Write published against recomputed, number by number, with reasons under the table."""
+    headers = ("Endpoint", "Statistic", "Printed", "Recomputed", "Verdict", "Computed as", "Printed in")
+    rows = [(r.endpoint, r.statistic, r.printed, f"{r.recomputed:.5g}", r.verdict, r.form, r.locator) for r in found]
+    parts = []
+    for name in dict.fromkeys(r.synthesis for r in found):
+        mine = [row for row, r in zip(rows, found, strict=True) if r.synthesis == name]
+        matches = sum(r.verdict == "match" for r in found if r.synthesis == name)
+        parts += [name, "", grid(mine, headers), "", f"{matches} of {len(mine)} printed numbers match.", ""]
+    for r in found:
+        if r.verdict != "match":
+            reason = r.reason or "no reason is recorded yet"
+            text = f"{r.endpoint}, {r.statistic} ({r.source}, {r.locator}): {reason}"
+            parts += textwrap.wrap(text, 108, initial_indent="- ", subsequent_indent="  ")
+    return "\n".join(parts)
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """Write what `hcckb check` found, worst first, one paragraph each."""
+    parts = []
+    for f in findings:
+        if f.severity == "info":
+            continue
+        place = f"{f.file}: " if f.file else ""
+        text = f"{f.severity}: {place}{f.label} [{f.rule}] {f.problem} {f.value}. {f.fix}"
+        parts += textwrap.wrap(text, 108, subsequent_indent="  ")
+    counts = [f"{sum(f.severity == s for f in findings)} {s}" for s in ("error", "warning", "info")]
+    return "\n".join([*parts, ", ".join(counts)])
