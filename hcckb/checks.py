@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
 import yaml
@@ -16,7 +16,7 @@ from hcckb import paths
 from hcckb.errors import ParseError
 from hcckb.queries import read
 from hcckb.store import Store
-from hcckb.terms import EV, SH, TERM, compact
+from hcckb.terms import EV, PREFIXES, SH, TERM, compact
 
 if TYPE_CHECKING:
     import rdflib
@@ -187,9 +187,9 @@ def printed_figures(text: str) -> frozenset[Decimal]:
     >>> sorted(printed_figures("HR 0,80 (0·62-1.03), n = 12,035"))
     [Decimal('0.62'), Decimal('0.80'), Decimal('1.03'), Decimal('12.035'), Decimal('12035')]
     """
-    pointed = re.sub(r"(?<=\d)[,\N{MIDDLE DOT}](?=\d)".replace("\\N{MIDDLE DOT}", "\N{MIDDLE DOT}"), ".", text)
     joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
-    return frozenset(Decimal(figure) for figure in (*_FIGURE.findall(pointed), *_FIGURE.findall(joined)))
+    pointed = (re.sub("(?<=\\d)[,\N{MIDDLE DOT}](?=\\d)", ".", reading) for reading in (text, joined))
+    return frozenset(Decimal(figure) for reading in pointed for figure in _FIGURE.findall(reading))
 
 
 def _is_printed(text: str, figures: frozenset[Decimal], *, percent: bool) -> bool:
@@ -205,32 +205,35 @@ def _shape_violations(store: Store) -> Iterator[Finding]:
     import pyshacl
     import rdflib
 
+    place, mend = paths.shown(paths.SHAPES), "Mend the shapes there."
     shapes = rdflib.Graph()
     try:
         shapes.parse(paths.SHAPES, format="turtle")
     except (OSError, SyntaxError) as error:
-        place = paths.shown(paths.SHAPES)
-        raise ParseError(place, None, f"the shapes cannot be read ({error})", "Mend the Turtle there.") from None
+        raise ParseError(place, None, f"the shapes cannot be read ({error})", mend) from None
     data = rdflib.Graph()
+    for prefix, namespace in PREFIXES.items():  # unbound, rdflib seeks a new prefix for every node it writes
+        data.bind(prefix, namespace)
     data += ((s, p, o) for s, p, o, _ in store.to_rdflib().quads())
     _, report, _ = pyshacl.validate(data, shacl_graph=shapes, advanced=False, inference="none", inplace=True)
-    graph = cast("rdflib.Graph", report)
-    for result in graph.objects(None, rdflib.URIRef(SH + "result")):
-        yield _shape_finding(store, dict(graph.predicate_objects(result)))
+    if not isinstance(report, rdflib.Graph):
+        raise ParseError(place, None, f"the shapes cannot be used ({report})", mend)
+    for result in report.objects(None, rdflib.URIRef(SH + "result")):
+        yield _shape_finding(store, dict(report.predicate_objects(result)))
 
 
 def _shape_finding(store: Store, result: Mapping[rdflib.term.Node, rdflib.term.Node]) -> Finding:
     told = {str(predicate).removeprefix(SH): str(thing) for predicate, thing in result.items()}
-    problem, _, fix = told.get("resultMessage", "the shape does not hold").partition(": ")
+    shape = compact(told["sourceShape"])
     parts = (compact(told[name]) for name in ("resultPath", "value") if name in told)
     return Finding(
-        rule=compact(told["sourceShape"]).removeprefix("ev:"),
+        rule=shape.removeprefix("ev:"),
         severity=_SHACL_SEVERITIES.get(told["resultSeverity"], "error"),
         node=told["focusNode"],
         label=store.label(told["focusNode"]),
-        value=" ".join(parts),
-        problem=f"{problem[:1].upper()}{problem[1:].rstrip('.')}.",
-        fix=f"{fix[:1].upper()}{fix[1:].rstrip('.')}." if fix else "See the shape in ontology/shapes.ttl.",
+        value=" ".join(part for part in parts if part.strip()) or "the node as a whole",
+        problem=told.get("resultMessage", "the shape does not hold").rstrip(".") + ".",
+        fix=f"Mend the node as the message says; {shape} in ontology/shapes.ttl has the full condition.",
     )
 
 
