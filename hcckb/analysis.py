@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from types import MappingProxyType
@@ -14,7 +14,7 @@ import numpy as np
 
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UsageError
-from hcckb.evidence import EvidenceTable, narrowed
+from hcckb.evidence import EvidenceTable, PassedOver
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.pairwise import Pooled
 from hcckb.pooling.pairwise import pool as pool_arrays
@@ -60,6 +60,7 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
         If a model rule does not exist.
     """
     how = Method(**method)  # type: ignore[arg-type]
+    table = _patients_once(table)
     _refuse_unpoolable(table)
     rows = table.rows
     effects = _effects(rows)
@@ -84,14 +85,20 @@ def pool_by(table: EvidenceTable, column: str, **method: str | float) -> tuple[t
     ------
     UsageError
         If the table has no such column.
+    EmptySelectionError
+        If the table is empty.
+    PoolingError
+        As :func:`pool`, for any of the groups.
     """
     if column not in EvidenceRow.__dataclass_fields__:
         columns = ", ".join(EvidenceRow.__dataclass_fields__)
         raise UsageError(f"--by {column}: the evidence table has no such column. It has: {columns}")
+    if not table.rows:
+        raise EmptySelectionError(_why_empty(table))
     groups: dict[str, list[EvidenceRow]] = {}
     for row in table.rows:
         groups.setdefault(str(getattr(row, column)), []).append(row)
-    return tuple((name, pool(narrowed(table, groups[name]), **method)) for name in sorted(groups))
+    return tuple((name, pool(replace(table, rows=tuple(groups[name])), **method)) for name in sorted(groups))
 
 
 def _effects(rows: Sequence[EvidenceRow]) -> Effects:
@@ -110,19 +117,30 @@ def _label(row: EvidenceRow) -> str:
     return f"{row.study} ({row.source}, {row.locator})" if row.source else row.study
 
 
+def _patients_once(table: EvidenceTable) -> EvidenceTable:
+    """Drop the smaller of two rows that share patients, where both are in the table."""
+    inside = {r.estimate_iri for r in table.rows}
+    gone = {o.dropped_iri: o.reason for o in table.overlaps if {o.kept_iri, o.dropped_iri} <= inside}
+    if not gone:
+        return table
+    dropped = tuple(
+        PassedOver(r.study, r.estimate_iri, r.as_printed, r.source, gone[r.estimate_iri])
+        for r in table.rows
+        if r.estimate_iri in gone
+    )
+    rows = tuple(r for r in table.rows if r.estimate_iri not in gone)
+    return replace(table, rows=rows, passed_over=(*dropped, *table.passed_over))
+
+
 def _refuse_unpoolable(table: EvidenceTable) -> None:
     rows = table.rows
     if not rows:
         raise EmptySelectionError(_why_empty(table))
-    for column, mend in (
-        ("endpoint", "--endpoint"),
-        ("measure", "--measure"),
-        ("population", "--population"),
-    ):
+    for column in ("endpoint", "measure"):
         values = sorted({str(getattr(r, column)) for r in rows})
-        if len(values) > 1 and column != "population":
+        if len(values) > 1:
             found = ", ".join(values)
-            raise PoolingError(f"the selection mixes {len(values)} {column}s ({found}). Name one with {mend}.")
+            raise PoolingError(f"the selection mixes {len(values)} {column}s ({found}). Name one with --{column}.")
     for one, other in combinations(rows, 2):
         shared = {one.experimental_arm, one.comparator_arm} & {
             other.experimental_arm,
@@ -261,9 +279,14 @@ def _result(
         beside=_beside(effects, fitted, scale),
         dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri) for p in table.passed_over),
         warnings=warnings,
-        title=table.query,
+        title=_title(table),
         provenance=MappingProxyType(_provenance(table)),
     )
+
+
+def _title(table: EvidenceTable) -> str:
+    endpoint = table.rows[0].endpoint.replace("-", " ")
+    return f"{table.title}: {endpoint}" if endpoint else table.title
 
 
 def _row(row: EvidenceRow, analysis_value: float, se: float, weight: float) -> PooledRow:

@@ -94,7 +94,7 @@ class UnknownNameError(HcckbError, LookupError):
 
     def __init__(self, name: str, kind: str, known: Iterable[str], listing: str = "") -> None:
         self.name, self.kind, self.known = name, kind, tuple(known)
-        folded = {k.casefold(): k for k in self.known}
+        folded = {k.casefold(): k for k in reversed(self.known)}
         near = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
         hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
         where = f" List them: {listing}" if listing else ""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hcckb.candidates import Candidate, EvidenceRow, candidates
 from hcckb.errors import UnknownNameError
-from hcckb.overlaps import drop_overlaps
-from hcckb.queries import resolve
-from hcckb.selection import FILTERS, FlowStep, Plan, contrasts, plan, study_flow
+from hcckb.overlaps import Overlap, find_overlaps
+from hcckb.queries import named, resolve
+from hcckb.selection import DEFAULT_QUERY, FILTERS, FlowStep, Plan, contrasts, plan, study_flow
 from hcckb.store import Store
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ class EvidenceTable:
     passed_over: tuple[PassedOver, ...]
     warnings: tuple[str, ...]
     query: str
+    title: str
     asked: Mapping[str, str]
     kb_version: str
+    overlaps: tuple[Overlap, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,7 +91,7 @@ class _Test:
     value: Callable[[Candidate], str]
 
 
-def select(store: Store, query: str | None = None, **asked: Any) -> EvidenceTable:
+def select(store: Store, /, query: str | None = None, **asked: Any) -> EvidenceTable:
     """Select estimates: contrasts by a named query and filters, then one estimate per contrast and endpoint.
 
     Parameters
@@ -118,23 +120,25 @@ def select(store: Store, query: str | None = None, **asked: Any) -> EvidenceTabl
     found = [c for c in candidates(store, as_printed=criteria.as_printed) if c.contrast in inside]
     passed_over: list[PassedOver] = []
     for test in _tests(store, criteria):
-        passed_over += [_over(c, f"{test.title}: {test.value(c)}") for c in found if not test.passes(c)]
+        passed_over += [_over(c, f"{test.name}: {test.value(c)}") for c in found if not test.passes(c)]
         found = [c for c in found if test.passes(c)]
     kept, second = _choose(found, _analysis_first(store, criteria))
-    kept, overlapping = drop_overlaps(store, kept)
-    passed_over += [_over(c, reason) for c, reason in (*second, *overlapping)]
+    passed_over += [_over(c, reason) for c, reason in second]
+    overlaps = find_overlaps(store, kept)
     told = {k: str(v) for k, v in asked.items() if v not in (None, False)}
     return EvidenceTable(
         tuple(c.row for c in kept),
         tuple(passed_over),
-        tuple(_warnings(kept)),
+        tuple(_warnings(kept, overlaps)),
         chosen.query,
+        chosen.title,
         told,
         version(store),
+        overlaps,
     )
 
 
-def flow(store: Store, query: str | None = None, **asked: Any) -> tuple[FlowStep, ...]:
+def flow(store: Store, /, query: str | None = None, **asked: Any) -> tuple[FlowStep, ...]:
     """Give the steps of a selection with the studies that remain and leave at each; arguments as in `select`."""
     chosen, criteria = ask(store, query, **asked)
     steps = list(study_flow(store, chosen))
@@ -145,19 +149,21 @@ def flow(store: Store, query: str | None = None, **asked: Any) -> tuple[FlowStep
         values = {s: "; ".join(sorted({test.value(c) for c in found if c.row.study == s})) for s in remaining}
         found = [c for c in found if test.passes(c)]
         after = tuple(s for s in remaining if any(c.row.study == s for c in found))
-        removed = tuple((s, f"{test.title}: {values[s] or 'none'}") for s in remaining if s not in after)
+        removed = tuple((s, values[s] or "no estimate") for s in remaining if s not in after)
         steps.append(FlowStep(test.name, test.title, after, removed, values))
         remaining = after
     kept, _ = _choose(found, _analysis_first(store, criteria))
-    kept, overlapping = drop_overlaps(store, kept)
-    if overlapping:
-        after = tuple(s for s in remaining if any(c.row.study == s for c in kept))
-        removed = tuple((c.row.study, reason) for c, reason in overlapping)
+    overlaps = {o.dropped_iri: o for o in find_overlaps(store, kept)}
+    if overlaps:
+        after = tuple(
+            s for s in remaining if any(c.row.study == s and c.row.estimate_iri not in overlaps for c in kept)
+        )
+        removed = tuple((o.study, o.reason) for o in overlaps.values() if o.study not in after)
         steps.append(FlowStep("overlap", "Patients counted once", after, removed, {}))
     return tuple(steps)
 
 
-def why(store: Store, study: str, query: str | None = None, **asked: Any) -> tuple[tuple[FlowStep, str, bool], ...]:
+def why(store: Store, study: str, /, query: str | None = None, **asked: Any) -> tuple[tuple[FlowStep, str, bool], ...]:
     """Walk one study through a selection.
 
     Returns
@@ -181,12 +187,17 @@ def why(store: Store, study: str, query: str | None = None, **asked: Any) -> tup
     return tuple(walked)
 
 
-def ask(store: Store, query: str | None = None, **asked: Any) -> tuple[Plan, Criteria]:
-    """Split what was asked into the plan of contrasts and the criteria on estimates."""
+def ask(store: Store, /, query: str | None = None, **asked: Any) -> tuple[Plan, Criteria]:
+    """Split what was asked into the plan of contrasts and the criteria on estimates.
+
+    A name that is both a filter and a parameter of the query is the query's.
+    """
+    own = {p.name for p in named(query or DEFAULT_QUERY).parameters}
     names = {f.name for f in fields(Criteria)}
     criteria = Criteria(**{k: v for k, v in asked.items() if k in names})
-    filters = {k: str(v) for k, v in asked.items() if k in FILTERS and v not in (None, False)}
-    rest = {k: str(v) for k, v in asked.items() if k not in names and k not in FILTERS and v is not None}
+    filters = {k: str(v) for k, v in asked.items() if k in FILTERS and k not in own and v not in (None, False)}
+    other = {k: v for k, v in asked.items() if k in own or (k not in names and k not in FILTERS)}
+    rest = {k: str(v) for k, v in other.items() if v is not None}
     return plan(store, query, filters, **rest), criteria
 
 
@@ -199,19 +210,26 @@ def version(store: Store) -> str:
 def _tests(store: Store, criteria: Criteria) -> Iterator[_Test]:
     """Give the steps on estimates that these criteria ask for, in order."""
     if not criteria.as_printed:
-        yield _Test("valid", "Not set aside", lambda c: not c.set_aside, lambda c: c.set_aside or "stands as printed")
-    yield from _named_test(store, criteria.endpoint, "endpoint", "endpoint", "Endpoint", lambda c: c.endpoint_iri)
-    yield from _named_test(store, criteria.source, "source", "", "Source", lambda c: c.source_iri)
+        yield _Test(
+            "valid",
+            "Not set aside by a curator",
+            lambda c: not c.set_aside,
+            lambda c: c.set_aside or "stands as printed",
+        )
+    yield from _named_test(store, criteria.endpoint, "endpoint", "endpoint", "Reports {}", lambda c: c.endpoint_iri)
+    yield from _named_test(store, criteria.source, "source", "", "Printed by {}", lambda c: c.source_iri)
     if criteria.measure:
-        yield from _named_test(store, criteria.measure, "measure", "measure", "Measure", lambda c: c.measure_iri)
-    yield _Test("complete", "Value with its interval", lambda c: c.complete, lambda c: c.row.as_printed)
+        yield from _named_test(store, criteria.measure, "measure", "measure", "Measured by {}", lambda c: c.measure_iri)
+    yield _Test("complete", "Value printed with its interval", lambda c: c.complete, lambda c: c.row.as_printed)
     if criteria.population:
         asked = _population(store, criteria.population)
-        yield _Test("population", "Population", lambda c: c.population_iri == asked, lambda c: c.row.population)
+        yield _Test(
+            "population", f"Of {store.label(asked)}", lambda c: c.population_iri == asked, lambda c: c.row.population
+        )
     else:
-        yield _Test("population", "Whole trial", lambda c: c.whole_trial, lambda c: c.row.population)
+        yield _Test("population", "Of the whole trial", lambda c: c.whole_trial, lambda c: c.row.population)
     yield from _named_test(
-        store, criteria.assessment, "assessment", "assessment", "Assessment", lambda c: c.assessment_iri
+        store, criteria.assessment, "assessment", "assessment", "Assessed by {}", lambda c: c.assessment_iri
     )
 
 
@@ -221,7 +239,12 @@ def _named_test(
     if asked is None:
         return
     wanted = resolve(store, asked, "term" if scheme else kind, scheme)
-    yield _Test(kind, title, lambda c: iri(c) == wanted, lambda c: store.label(iri(c)) if iri(c) else "not stated")
+    yield _Test(
+        kind,
+        title.format(store.label(wanted)),
+        lambda c: iri(c) == wanted,
+        lambda c: store.label(iri(c)) if iri(c) else "not stated",
+    )
 
 
 def _population(store: Store, asked: str) -> str:
@@ -255,8 +278,7 @@ def _over(candidate: Candidate, reason: str) -> PassedOver:
     return PassedOver(row.study, row.estimate_iri, row.as_printed, row.source, reason)
 
 
-def _warnings(kept: Iterable[Candidate]) -> Iterator[str]:
-    kept = list(kept)
+def _warnings(kept: list[Candidate], overlaps: tuple[Overlap, ...]) -> Iterator[str]:
     mixed = sorted({c.row.study for c in kept if ";" in c.row.line})
     if mixed:
         yield f"{', '.join(mixed)}: admits more than one line of therapy; --only leaves such studies out."
@@ -265,7 +287,5 @@ def _warnings(kept: Iterable[Candidate]) -> Iterator[str]:
         told = "; ".join(f"{c.row.study} ({c.row.source}): {c.told}" for c in changed)
         yield f"{len(changed)} of {len(kept)} estimates differ from what their source printed. {told}"
 
-
-def narrowed(table: EvidenceTable, rows: Iterable[EvidenceRow]) -> EvidenceTable:
-    """Give the table with other rows, everything else as it was."""
-    return replace(table, rows=tuple(rows))
+    for overlap in overlaps:
+        yield f"{overlap.study}: one contrast {overlap.reason}; a pool drops it."

@@ -22,6 +22,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise OutputError(f"{path} is a folder. Name a file in it.")
     temporary = None
     try:
+        if path.exists() and not path.is_file():  # /dev/stdout, a pipe: never replaced by a file
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)

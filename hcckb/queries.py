@@ -129,7 +129,7 @@ def read(path: Path) -> NamedQuery:
     except (OSError, UnicodeError) as error:
         raise ParseError(paths.shown(path), None, f"cannot be read ({error})", "Check the file.") from None
     header = _header(text, path)
-    parameters = tuple(_parameter(n, d, path) for n, d in (header.get("parameters") or {}).items())
+    parameters = tuple(_parameter(n, d, path) for n, d in _mapping(header, "parameters", path).items())
     kind = str(header.get("kind", "table"))
     prelude, steps = _steps(text, path) if kind == "selection" else ("", ())
     query = NamedQuery(
@@ -138,7 +138,7 @@ def read(path: Path) -> NamedQuery:
         str(header.get("summary", "")),
         kind,
         parameters,
-        {str(k): str(v) for k, v in (header.get("columns") or {}).items()},
+        {str(k): str(v) for k, v in _mapping(header, "columns", path).items()},
         text,
         path,
         prelude,
@@ -149,7 +149,7 @@ def read(path: Path) -> NamedQuery:
     return query
 
 
-def run(store: Store, query: NamedQuery, **values: str) -> Solutions | bool | tuple[ox.Triple, ...]:
+def run(store: Store, query: NamedQuery, /, **values: str) -> Solutions | bool | tuple[ox.Triple, ...]:
     """Bind `values` and run the query."""
     return store.ask(query.bound(store, values), query.place)
 
@@ -181,16 +181,23 @@ def typed(store: Store, parameter: Parameter, value: str) -> ox.NamedNode | ox.L
     if parameter.type in _DATATYPES:
         wrong = f"{parameter.name}={value!r} is not a {parameter.type}, e.g. {parameter.example}."
         try:
-            if parameter.type == "integer":
-                int(value)
-            elif parameter.type == "decimal" and not Decimal(value).is_finite():
-                raise UsageError(wrong)
-            elif parameter.type == "date":
-                date.fromisoformat(value)
+            text = _lexical(parameter.type, value)
         except (ValueError, InvalidOperation):
             raise UsageError(wrong) from None
-        return ox.Literal(value, datatype=ox.NamedNode(XSD + _DATATYPES[parameter.type]))
+        return ox.Literal(text, datatype=ox.NamedNode(XSD + _DATATYPES[parameter.type]))
     return ox.NamedNode(resolve(store, value, parameter.type, parameter.scheme))
+
+
+def _lexical(kind: str, value: str) -> str:
+    """Write a value as its XSD type does: what Python reads more freely ("1e3", "1_000") would match nothing."""
+    if kind == "integer":
+        return str(int(value))
+    if kind == "decimal":
+        number = Decimal(value)
+        if not number.is_finite():
+            raise ValueError(value)
+        return f"{number:f}"
+    return date.fromisoformat(value).isoformat() if kind == "date" else value
 
 
 def resolve(store: Store, value: str, kind: str, scheme: str = "") -> str:
@@ -267,7 +274,8 @@ def _where(text: str, place: str) -> tuple[int, int]:
 
 
 def _header(text: str, path: Path) -> dict[str, Any]:
-    lines = [line[2:].removeprefix(" ") for line in text.splitlines() if line.startswith("#+")]
+    # Other lines stay as empty ones, so that a complaint names the line of the file.
+    lines = [line[2:].removeprefix(" ") if line.startswith("#+") else "" for line in text.splitlines()]
     try:
         header = yaml.load("\n".join(lines), Loader=_LOADER) or {}
     except yaml.YAMLError as error:
@@ -280,13 +288,21 @@ def _header(text: str, path: Path) -> dict[str, Any]:
     return header
 
 
+def _mapping(header: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    given = header.get(key) or {}
+    if not isinstance(given, dict):
+        problem = f"`{key}` in the header is not a mapping"
+        raise ParseError(paths.shown(path), None, problem, f"Write `#+ {key}: {{name: ...}}`.")
+    return given
+
+
 def _parameter(name: str, given: Any, path: Path) -> Parameter:
     allowed = {"type", "required", "example", "scheme", "summary"}
     if not isinstance(given, dict) or "type" not in given or set(given) - allowed:
         problem = f"parameter {name!r} must be a mapping with `type` and at most {sorted(allowed)}"
         raise ParseError(paths.shown(path), None, problem, "Mend the header.")
     types = {"term", "any", *_KINDS, *_DATATYPES}
-    if given["type"] not in types:
+    if str(given["type"]) not in types:
         problem = f"parameter {name!r} has type {given['type']!r}, which is none of {sorted(types)}"
         raise ParseError(paths.shown(path), None, problem, "Mend the header.")
     return Parameter(

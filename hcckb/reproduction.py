@@ -91,13 +91,21 @@ def reproduce(store: Store, synthesis: str | None = None) -> tuple[Reproduced, .
 
 
 def inputs(store: Store, synthesis: str, endpoint: str) -> EvidenceTable:
-    """Give the estimates that a synthesis pooled for one endpoint, as its own document printed them."""
-    found = store.select(f"SELECT ?estimate WHERE {{ <{synthesis}> ev:input ?estimate }} ORDER BY ?estimate")
+    """Give the estimates that a synthesis pooled for one endpoint, as its own document printed them.
+
+    An empty `endpoint` (a result of the whole synthesis, such as its participants) takes the first one.
+    """
+    found = store.select(
+        f"SELECT ?estimate ?endpoint WHERE {{ <{synthesis}> ev:input ?estimate . ?estimate ev:endpoint ?endpoint }}"
+        " ORDER BY ?endpoint ?estimate"
+    )
+    endpoint = endpoint or _text(found.rows[0], "endpoint")
     wanted = {_text(r, "estimate") for r in found}
     rows = tuple(
         c.row for c in candidates(store, as_printed=True) if c.row.estimate_iri in wanted and c.endpoint_iri == endpoint
     )
-    return EvidenceTable(rows, (), (), store.label(synthesis), {}, version(store))
+    name = store.label(synthesis)
+    return EvidenceTable(rows, (), (), name, name, {}, version(store))
 
 
 def _compare(store: Store, row: Row, result: PooledResult) -> Iterator[Reproduced]:

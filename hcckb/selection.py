@@ -27,7 +27,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FlowStep:
-    """One step of a selection: the studies that remain after it, and those it removed, each with the reason.
+    """One step of a selection: the studies that remain after it and those it removed, with the value that decided.
 
     `values` gives, for every study that reached the step, the value that decided.
     """
@@ -53,6 +53,7 @@ class Plan:
     """A selection ready to run: the named query, the pattern all steps start from, and the steps in order."""
 
     query: str
+    title: str
     prelude: str
     steps: tuple[Step, ...]
     parameters: Mapping[str, ox.NamedNode | ox.Literal]
@@ -64,7 +65,9 @@ class Plan:
         return f"{{ {values}{self.prelude}{''.join(blocks)} }}"
 
 
-def plan(store: Store, query: str | None = None, filters: Mapping[str, str] | None = None, **parameters: str) -> Plan:
+def plan(
+    store: Store, query: str | None = None, filters: Mapping[str, str] | None = None, /, **parameters: str
+) -> Plan:
     """Compose a selection query with filters.
 
     Parameters
@@ -94,7 +97,7 @@ def plan(store: Store, query: str | None = None, filters: Mapping[str, str] | No
             raise UsageError(f"--{option} asks again what {first.name} was asked with. Leave one of them out.")
         bound.update(bind(extra, store, {parameter: value} if parameter else {}))
         steps += [s for s in extra.steps if s.name != "contrast" or not _has_contrast(steps)]
-    return Plan(first.name, first.prelude, tuple(steps), bound)
+    return Plan(first.name, first.title, first.prelude, tuple(steps), bound)
 
 
 def contrasts(store: Store, chosen: Plan) -> tuple[Contrast, ...]:
@@ -117,7 +120,7 @@ def study_flow(store: Store, chosen: Plan) -> tuple[FlowStep, ...]:
         shown = _values(store, chosen, i)
         values = {store.label(s): shown.get(s, "not stated") for s in remaining}
         gone = sorted((s for s in remaining if s not in after), key=lambda s: store.label(s).casefold())
-        removed = tuple((store.label(s), f"{step.title}: {shown.get(s, 'not stated')}") for s in gone)
+        removed = tuple((store.label(s), shown.get(s, "not stated")) for s in gone)
         flow.append(FlowStep(step.name, step.title, tuple(_names(store, after)), removed, values))
         remaining = after
     return tuple(flow)

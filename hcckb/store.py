@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyoxigraph as ox
 
 from hcckb import paths
-from hcckb.errors import DataError, ParseError
+from hcckb.errors import DataError, EngineError, ParseError
 from hcckb.terms import (
     ALT_LABEL,
     EV,
@@ -36,7 +36,9 @@ Row = Mapping[str, Term | None]
 
 _SOURCE = ox.NamedNode(SOURCE)
 _TYPE = ox.NamedNode(TYPE)
-_NAMES_GRAPHS = re.compile(r"\b(GRAPH|FROM)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"<[^<>\s]*>|#[^\n]*|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
+_GRAPH_WORD = re.compile(r"(?<![?$:\w-])GRAPH(?![:\w-])", re.IGNORECASE)
+_FROM_WORD = re.compile(r"(?<![?$:\w-])FROM(?![:\w-])", re.IGNORECASE)
 _OWN_GRAPH = {EV + "Resolution": GRAPH + "resolutions", EV + "Dataset": GRAPH + "dataset"}
 _NAMING = (LABEL, PREF_LABEL, ALT_LABEL, NOTATION, EV + "key", EV + "acronym", EV + "registration")
 _VOCABULARY = ox.NamedNode(GRAPH + "vocabulary")
@@ -86,6 +88,13 @@ class Store:
         engine.bulk_extend(self.quads)
         return engine
 
+    def part(self, quads: Iterable[ox.Quad]) -> Store:
+        """Give a store that holds only these statements, each in its named graph."""
+        part = Store(())
+        part.files, part.quads = self.files, tuple(quads)
+        part._engine.bulk_extend(ox.Quad(*quad.triple) for quad in part.quads)
+        return part
+
     def select(self, sparql: str, place: str = "query") -> Solutions:
         """Run a SELECT over the union of all named graphs.
 
@@ -94,11 +103,10 @@ class Store:
         ParseError
             If the text is not SPARQL, or not a SELECT; `place` names it.
         """
-        answer = self._run(sparql, place)
-        if not isinstance(answer, ox.QuerySolutions):
+        answer = self.ask(sparql, place)
+        if not isinstance(answer, Solutions):
             raise ParseError(place, None, "this is not a SELECT query", "Run it with `hcckb query FILE.rq`.")
-        names = tuple(v.value for v in answer.variables)
-        return Solutions(names, tuple({n: s[n] for n in names} for s in answer))
+        return answer
 
     def ask(self, sparql: str, place: str = "query") -> Solutions | bool | tuple[ox.Triple, ...]:
         """Run any SPARQL query form: rows, a truth value, or the triples of CONSTRUCT and DESCRIBE.
@@ -107,23 +115,26 @@ class Store:
         ------
         ParseError
             If the text is not SPARQL; `place` names it.
+        EngineError
+            If a SERVICE that the query calls cannot be reached.
         """
-        answer = self._run(sparql, place)
-        if isinstance(answer, ox.QueryBoolean):
-            return bool(answer)
-        if isinstance(answer, ox.QueryTriples):
-            return tuple(answer)
-        return self.select(sparql, place)
-
-    def _run(self, sparql: str, place: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
         try:
-            if _NAMES_GRAPHS.search(sparql):
-                return self._graphs.query(sparql, prefixes=dict(PREFIXES), use_default_graph_as_union=True)
-            return self._engine.query(sparql, prefixes=dict(PREFIXES))
+            return _held(self._answer(sparql))
+        except OSError as error:
+            mend = "Check the address after SERVICE, and the network."
+            raise EngineError(f"{place}: the query calls a service that failed: {error}. {mend}") from None
         except SyntaxError as error:
             line, problem = _sparql_place(str(error.msg))
             mend = "Mend the query; the SPARQL 1.1 grammar is at https://www.w3.org/TR/sparql11-query/."
             raise ParseError(place, line, problem, mend) from None
+
+    def _answer(self, sparql: str) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+        words = _ASIDE.sub(" ", sparql)
+        if _FROM_WORD.search(words):
+            return self._graphs.query(sparql, prefixes=dict(PREFIXES))
+        if _GRAPH_WORD.search(words):
+            return self._graphs.query(sparql, prefixes=dict(PREFIXES), use_default_graph_as_union=True)
+        return self._engine.query(sparql, prefixes=dict(PREFIXES))
 
     def label(self, iri: str) -> str:
         """Give the display name of a node: rdfs:label, else skos:prefLabel, else its shortened IRI."""
@@ -258,6 +269,18 @@ def _filed(file: Path) -> list[ox.Quad]:
             home[str(subject)] = _graph_of(value.value)
     default = _VOCABULARY if file.is_relative_to(paths.ONTOLOGY) else _CURATION
     return [ox.Quad(s, p, o, home.get(str(s), default)) for s, p, o in triples]
+
+
+def _held(
+    answer: ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples,
+) -> Solutions | bool | tuple[ox.Triple, ...]:
+    """Read an answer to its end."""
+    if isinstance(answer, ox.QueryBoolean):
+        return bool(answer)
+    if isinstance(answer, ox.QueryTriples):
+        return tuple(answer)
+    names = tuple(v.value for v in answer.variables)
+    return Solutions(names, tuple({n: s[n] for n in names} for s in answer))
 
 
 def _graph_of(iri: str) -> ox.NamedNode:

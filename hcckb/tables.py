@@ -63,11 +63,20 @@ def ratio_text(value: float | None, lower: float | None, upper: float | None) ->
 
 def evidence_text(table: EvidenceTable) -> str:
     """Write an evidence table with its sources, and what was passed over."""
-    headers = ("Study", "Year", "Arms", "n", "Endpoint", "As printed", "Level", "Source", "Place")
+    headers = ("Study", "Year", "Arms", "n", "Endpoint", "Value (interval)", "Level", "Source", "Place")
     parts = [grid((_evidence_cells(r) for r in table.rows), headers)]
     parts += [f"\n{len(table)} estimates; {len(table.passed_over)} read and passed over (see --format json)."]
     parts += [f"Note: {w}" for w in table.warnings]
     return "\n".join(parts)
+
+
+def digits_text(row: EvidenceRow) -> str:
+    """Write a row's value and interval with as many decimals as its report prints, at least two."""
+    numbers = [x for x in (row.value, row.ci_lower, row.ci_upper) if x is not None]
+    decimals = max([2, *(len(f"{x!r}".partition(".")[2]) for x in numbers)])
+    if len(numbers) < 3:
+        return row.as_printed
+    return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*numbers, d=decimals)
 
 
 def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
@@ -78,7 +87,7 @@ def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
         f"{row.experimental} vs {row.comparator}",
         _sizes(row),
         _SHORT.get(row.endpoint, row.endpoint),
-        row.as_printed + mark,
+        digits_text(row) + mark,
         "" if row.ci_level is None else f"{100 * row.ci_level:g} %",
         row.source,
         textwrap.shorten(row.locator, 44, placeholder=" …"),
@@ -188,7 +197,7 @@ def flow_text(steps: Sequence[FlowStep]) -> str:
         lines.append(f"{len(step.remaining):4d}  {step.title}")
         reasons: dict[str, list[str]] = {}
         for study, reason in step.removed:
-            reasons.setdefault(reason.partition(": ")[2] or reason, []).append(study)
+            reasons.setdefault(reason, []).append(study)
         for reason, studies in sorted(reasons.items()):
             text = f"- {len(studies)} left ({reason}): {', '.join(studies)}"
             lines += textwrap.wrap(text, 108, initial_indent="        ", subsequent_indent="          ")
@@ -200,7 +209,7 @@ def why_text(study: str, walked: Sequence[tuple[FlowStep, str, bool]]) -> str:
     """Write each step that a study passed or failed, with the value that decided."""
     rows = [("passed" if passed else "FAILED", step.title, value) for step, value, passed in walked]
     last, value, passed = walked[-1]
-    verdict = f"{study} is in." if passed else f"{study} is out: {last.title} is {value or 'not stated'}."
+    verdict = f"{study} is in." if passed else f"{study} is out at {last.title!r}: {value or 'not stated'}."
     return grid(rows, ("", "Step", "Value that decided")) + "\n\n" + verdict
 
 

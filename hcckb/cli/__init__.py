@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 
 from hcckb.cli.app import app
@@ -10,12 +10,12 @@ from hcckb.errors import HcckbError
 
 
 def main() -> None:
-    """Run `hcckb`; the only place that turns an error into text and exit code."""
+    """Run `hcckb`; the only place that turns an error into text and exit code. Output is UTF-8 everywhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     try:
         app(prog_name="hcckb")
     except HcckbError as error:
         print(f"hcckb: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None

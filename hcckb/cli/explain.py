@@ -9,7 +9,7 @@ import typer
 
 from hcckb import cards, evidence, tables
 from hcckb.cli import options as o
-from hcckb.cli.find import ASKED, Params, parsed
+from hcckb.cli.find import Params, requested
 from hcckb.records import to_csv, to_json
 
 
@@ -40,9 +40,9 @@ def why(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: hcckb why SHARP second-line-placebo-vegfr
     """
-    asked = {k: v for k, v in locals().items() if k in ASKED}
+    asked = requested(name, locals(), param)
     store = o.open_store(kb, only_kb)
-    walked = evidence.why(store, study, name, **asked, **parsed(param))
+    walked = evidence.why(store, study, name, **asked)
     if output_format is o.Format.table:
         o.emit(tables.why_text(study, walked), None)
         return
@@ -79,8 +79,8 @@ def flow(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: hcckb flow second-line-placebo-vegfr --endpoint OS
     """
-    asked = {k: v for k, v in locals().items() if k in ASKED}
-    steps = evidence.flow(o.open_store(kb, only_kb), name, **asked, **parsed(param))
+    asked = requested(name, locals(), param)
+    steps = evidence.flow(o.open_store(kb, only_kb), name, **asked)
     if plot is not None:
         from hcckb.plots import save_flow
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hcckb import tables
 from hcckb.cli import options as o
-from hcckb.errors import UsageError
+from hcckb.errors import UnknownNameError, UsageError
 from hcckb.evidence import COLUMNS, Criteria
 from hcckb.evidence import select as select_evidence
 from hcckb.queries import library, named, run
 from hcckb.records import to_csv, to_json
-from hcckb.selection import FILTERS
+from hcckb.selection import DEFAULT_QUERY, FILTERS
 from hcckb.store import Solutions
 
 ASKED = frozenset(FILTERS) | {f.name for f in fields(Criteria)}
@@ -31,6 +32,20 @@ def parsed(params: list[str] | None) -> dict[str, str]:
         if not equals or not name:
             raise UsageError(f"--param {name!r}: write it as name=value, e.g. --param target=MET.")
     return {name: value for name, _, value in pairs}
+
+
+def requested(query: str | None, options: Mapping[str, Any], params: list[str] | None) -> dict[str, Any]:
+    """Join the options of a selection with the parameters of its query."""
+    asked = {k: v for k, v in options.items() if k in ASKED}
+    for name, value in parsed(params).items():
+        own = [p.name for p in named(query or DEFAULT_QUERY).parameters]
+        if name not in own:
+            takes = ", ".join(own) or "none"
+            raise UsageError(f"{query or DEFAULT_QUERY} has no parameter {name!r}; it takes: {takes}.")
+        if asked.get(name) not in (None, False):
+            raise UsageError(f"--{name} and --param {name} ask the same. Leave one of them out.")
+        asked[name] = value
+    return asked
 
 
 def queries(output_format: o.AsFormat = o.Format.table) -> None:
@@ -98,15 +113,15 @@ def terms(
     Example: hcckb terms endpoint
     """
     store = o.open_store(kb, only_kb)
+    text = "SELECT ?scheme WHERE { ?scheme a skos:ConceptScheme } ORDER BY ?scheme"
+    names = [row["scheme"].value.rpartition("scheme-")[2] for row in store.select(text) if row["scheme"]]
     if scheme is None:
-        text = "SELECT ?scheme WHERE { ?scheme a skos:ConceptScheme } ORDER BY ?scheme"
-        names = [row["scheme"].value.rpartition("scheme-")[2] for row in store.select(text) if row["scheme"]]
         o.emit("\n".join(names), None)
         return
+    if scheme not in names:
+        raise UnknownNameError(scheme, "vocabulary", names, "hcckb terms")
     asked = named("terms")
     rows = [r for r in run(store, asked) if _in(r, scheme)]  # type: ignore[union-attr]
-    if not rows:
-        raise UsageError(f"there is no vocabulary {scheme!r}. `hcckb terms` lists them.")
     cells = [tuple(_plain(r[c]) for c in ("notation", "label", "definition")) for r in rows]
     o.emit(tables.grid(cells, ("short", "term", "definition")), None)
 
@@ -143,8 +158,8 @@ def select(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: hcckb select second-line-placebo-vegfr --endpoint OS
     """
-    asked = {k: v for k, v in locals().items() if k in ASKED}
-    table = select_evidence(o.open_store(kb, only_kb), name, **asked, **parsed(param))
+    asked = requested(name, locals(), param)
+    table = select_evidence(o.open_store(kb, only_kb), name, **asked)
     if output_format is o.Format.table:
         text = tables.evidence_text(table)
     elif output_format is o.Format.csv:

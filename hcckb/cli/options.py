@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hcckb.errors import UsageError
 from hcckb.files import write_whole
 from hcckb.store import Store, load
 
@@ -49,6 +51,8 @@ AsPrinted = Annotated[bool, typer.Option("--as-printed", help="What was printed,
 
 def open_store(kb: list[Path] | None, only_kb: bool) -> Store:
     """Load the knowledge base that --kb and --only-kb ask for."""
+    if only_kb and not kb:
+        raise UsageError("--only-kb leaves the shipped knowledge base out. Name a folder of your own with --kb.")
     return load(kb or (), shipped=not only_kb)
 
 
@@ -58,8 +62,13 @@ def emit(text: str, output: Path | None) -> None:
     if output is not None:
         write_whole(output, ended)
         say(f"wrote {output}")
-    else:
+        return
+    try:
         sys.stdout.write(ended)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader had enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
 
 
 def say(text: str) -> None:

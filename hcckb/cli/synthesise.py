@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.find import ASKED, Params, parsed
+from hcckb.cli.find import Params, requested
 from hcckb.errors import UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.evidence import select as select_evidence
@@ -78,11 +78,11 @@ def pool(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     from hcckb import analysis as analyses
 
-    asked = {k: v for k, v in locals().items() if k in ASKED}
+    asked = requested(name, locals(), param)
     if data is not None:
         table = _own_table(data, measure, name, asked)
     else:
-        table = select_evidence(o.open_store(kb, only_kb), name, **asked, **parsed(param))
+        table = select_evidence(o.open_store(kb, only_kb), name, **asked)
     method: dict[str, str | float] = {"model": model, "tau2": tau2.value, "ci": ci.value, "level": level}
     if by is not None:
         if plot or funnel:

@@ -67,8 +67,8 @@ def log_ratio(
     -----
     :math:`se = (\ln u - \ln l) / (2 z)` with :math:`z = \Phi^{-1}((1 + level) / 2)`.
 
-    Source: Parmar, Torri & Stewart 1998, Stat Med 17:2815-2834, equation 7 (there with a 95 % interval);
-    Cochrane Handbook 6.3.2.
+    Source: Parmar, Torri & Stewart 1998, Stat Med 17:2815-2834,
+    doi:10.1002/(SICI)1097-0258(19981230)17:24<2815::AID-SIM110>3.0.CO;2-8; Cochrane Handbook 6.3.2.
 
     Examples
     --------
@@ -76,9 +76,7 @@ def log_ratio(
     >>> e.estimate.round(4).tolist(), e.se.round(4).tolist()
     ([-0.462, -0.2744], [0.1167, 0.0966])
     """
-    x, low, high, level = _columns(
-        {"value": value, "ci_lower": ci_lower, "ci_upper": ci_upper, "ci_level": ci_level}
-    )
+    x, low, high, level = _columns({"value": value, "ci_lower": ci_lower, "ci_upper": ci_upper, "ci_level": ci_level})
     named = {"value": x, "ci_lower": low, "ci_upper": high}
     for name, column in {**named, "ci_level": level}.items():
         _check(np.isfinite(column), labels, {name: column}, "is not a finite number", _READ_AGAIN)
@@ -116,8 +114,7 @@ def log_ratio_from_p(value: ArrayLike, p_value: ArrayLike, *, labels: Sequence[s
 
     Notes
     -----
-    :math:`se = |\ln x| / \Phi^{-1}(1 - p / 2)`. Source: Parmar et al. 1998, doi as in `log_ratio`;
-    Cochrane Handbook 6.3.2.
+    :math:`se = |\ln x| / \Phi^{-1}(1 - p / 2)`. Sources as in `log_ratio`.
 
     Examples
     --------
@@ -129,9 +126,7 @@ def log_ratio_from_p(value: ArrayLike, p_value: ArrayLike, *, labels: Sequence[s
         _check(np.isfinite(column), labels, {name: column}, "is not a finite number", _READ_AGAIN)
     _check(x > 0, labels, {"value": x}, "is not positive", "A ratio is above 0: is it a log?")
     _check(x != 1, labels, {"value": x}, "is 1, whence no standard error follows", "Give its interval.")
-    _check(
-        (p > 0) & (p < 1), labels, {"p_value": p}, "is not in (0, 1)", "Give the interval, or the exact P."
-    )
+    _check((p > 0) & (p < 1), labels, {"p_value": p}, "is not in (0, 1)", "Give the interval, or the exact P.")
     estimate = np.log(x)
     se = np.abs(estimate) / -ndtri(p / 2.0)
     return Effects(estimate, se, se**2)
@@ -214,9 +209,7 @@ def _columns(named: dict[str, ArrayLike | None]) -> list[FloatArray]:
         rows = np.broadcast_arrays(*arrays)
     except (TypeError, ValueError) as error:
         sizes = ", ".join(f"{name} {np.asarray(column).shape}" for name, column in named.items())
-        raise PoolingError(
-            f"{sizes} do not make one table of numbers: {error}. Give one per study."
-        ) from error
+        raise PoolingError(f"{sizes} do not make one table of numbers: {error}. Give one per study.") from error
     if rows[0].ndim > 1:
         raise PoolingError(f"{', '.join(named)} must be scalars or vectors, not shape {rows[0].shape}.")
     return [np.array(row, ndmin=1) for row in rows]

@@ -15,6 +15,8 @@ from hcckb.pooling.batch import Batch, FloatArray, IntArray, as_rows, checked_ba
 from hcckb.pooling.likelihood import tau2_likelihood
 
 TOLERANCE = 1e-13
+# Relative change that rounding may leave where variances lie many decades apart.
+ROUNDING = 1e-10
 MAX_STEPS = 200
 
 
@@ -151,9 +153,7 @@ def heterogeneity_many(
     return batch_heterogeneity(batch, batch_tau2(batch, method), method=method, level=level)
 
 
-def batch_heterogeneity(
-    batch: Batch, tau2: FloatArray, *, method: str, level: float = 0.95
-) -> HeterogeneityMany:
+def batch_heterogeneity(batch: Batch, tau2: FloatArray, *, method: str, level: float = 0.95) -> HeterogeneityMany:
     """Describe the heterogeneity of a checked batch, given `tau2` in the batch's own units."""
     level = checked_level(level)
     m = moments(batch, np.zeros(len(batch.k)))
@@ -344,18 +344,19 @@ def _solve_q(batch: Batch, target: FloatArray) -> FloatArray:
 
     Q = sum of c / (x + tau2) with positive c and x, so 1 / Q is a weighted harmonic mean of straight
     lines: increasing and concave. Newton's method on 1 / Q from 0 therefore climbs to the one root
-    without overshooting and needs no bracket.
+    without overshooting and needs no bracket; a step that no longer climbs is rounding.
     """
     tau2 = np.zeros(len(batch.k))
+    settled = moments(batch, tau2).q <= target
     for _ in range(MAX_STEPS):
         m = moments(batch, tau2)
-        above = (m.q > target) | (tau2 > 0)
-        slope = np.where(above, m.ypp, 1.0)
-        step = np.where(above, (m.q / target - 1.0) * m.q / slope, 0.0)
+        step = np.where(settled, 0.0, (m.q / target - 1.0) * m.q / np.where(settled, 1.0, m.ypp))
         tau2 = np.maximum(0.0, tau2 + step)
-        if (np.abs(step) <= TOLERANCE * (tau2 + batch.v[:, 0])).all():
+        change = np.abs(step) / (tau2 + batch.v[:, 0])
+        settled |= (change <= TOLERANCE) | ((step <= 0) & (change <= ROUNDING))
+        if settled.all():
             return tau2
-    worst = int(np.argmax(np.abs(step)))
+    worst = int(np.argmax(change))
     raise ConvergenceError(
         f"Q(tau2) = {target[worst]:.6g} was not solved in {MAX_STEPS} steps (meta-analysis {worst}). "
         "Look for a misprinted estimate or variance, or take another estimator such as DL."

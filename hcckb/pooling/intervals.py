@@ -76,9 +76,7 @@ def prediction_interval(
 
 def _all_equal(batch: Batch) -> BoolArray:
     """Whether all estimates of a row are the same number, up to rounding."""
-    size = np.maximum(
-        np.abs(batch.location(batch.d.min(axis=1))), np.abs(batch.location(batch.d.max(axis=1)))
-    )
+    size = np.maximum(np.abs(batch.location(batch.d.min(axis=1))), np.abs(batch.location(batch.d.max(axis=1))))
     equal: BoolArray = batch.length(np.ptp(batch.d, axis=1)) <= EQUAL * size
     return equal
 

@@ -129,9 +129,10 @@ def _root(batch: Batch, bracket: Bracket, *, restricted: bool) -> FloatArray:
         following = np.where(good, newton, 0.5 * (lower + upper))
         last = np.abs(following - tau2)
         tau2 = following
-        if (last <= TOLERANCE * (tau2 + batch.v[:, 0])).all():
+        change = last / (tau2 + batch.v[:, 0])
+        if (change <= TOLERANCE).all():
             return tau2
-    worst = int(bracket.row[int(np.argmax(last))])
+    worst = int(bracket.row[int(np.argmax(change))])
     raise ConvergenceError(
         f"tau2 did not converge in {MAX_STEPS} steps (meta-analysis {worst}). "
         "Look for a misprinted estimate or variance, or take another estimator such as DL."

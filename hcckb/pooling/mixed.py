@@ -76,9 +76,7 @@ def fit_mixed(y: FloatArray, v: FloatArray, design: FloatArray, method: str = "R
     root = np.sqrt(w)
     beta = np.linalg.lstsq(root[:, None] * scaled, root * y, rcond=None)[0] / np.where(size > 0, size, 1.0)
     residual = y - design @ beta
-    return MixedFit(
-        np.asarray(beta), np.asarray(covariance, dtype=np.float64), tau2, float(w @ residual**2), k - p
-    )
+    return MixedFit(np.asarray(beta), np.asarray(covariance, dtype=np.float64), tau2, float(w @ residual**2), k - p)
 
 
 def _tau2(y: FloatArray, v: FloatArray, design: FloatArray, method: str) -> float:

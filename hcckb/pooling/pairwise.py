@@ -55,9 +55,7 @@ def pool(  # noqa: PLR0913 - every option is a keyword
     >>> round(p.estimate, 4), round(p.ci_lower, 4), round(p.ci_upper, 4)
     (-0.345, -0.4666, -0.2234)
     """
-    many = pool_many(
-        *as_rows(estimate, variance), model=model, tau2=tau2, ci=ci, level=level, prediction=prediction
-    )
+    many = pool_many(*as_rows(estimate, variance), model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
     return row_of(many, 0)
 
 

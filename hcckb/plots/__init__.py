@@ -1,0 +1,98 @@
+"""Figures of pooled results and selections: SVG drawn here, PNG and PDF rendered from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hcckb.plots.flow import FlowStep
+    from hcckb.plots.forest_layout import ForestOptions
+    from hcckb.results import PooledResult
+
+__all__ = ["save_flow", "save_forest", "save_funnel"]
+
+
+def save_forest(result: PooledResult, path: str | Path, *, options: ForestOptions | None = None) -> Path:
+    """Write a forest plot of `result` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    result : PooledResult
+        What pooling gave.
+    path : str or Path
+        Where to; the suffix names the format.
+    options : ForestOptions, optional
+        Title, axis, words under the axis, links.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `forest_svg` and `write_figure` do.
+    """
+    from hcckb.plots.forest import ForestOptions, forest_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(forest_svg(result, options=options or ForestOptions()), path)
+
+
+def save_funnel(result: PooledResult, path: str | Path, *, contours: bool = True) -> Path:
+    """Write a funnel plot of `result` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    result : PooledResult
+        What pooling gave.
+    path : str or Path
+        Where to; the suffix names the format.
+    contours : bool
+        Whether regions of significance are shaded.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `funnel_svg` and `write_figure` do.
+    """
+    from hcckb.plots.funnel import funnel_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(funnel_svg(result, contours=contours), path)
+
+
+def save_flow(steps: Sequence[FlowStep], path: str | Path, *, title: str = "Selection of studies") -> Path:
+    """Write a flow diagram of `steps` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    steps : sequence of FlowStep
+        The steps of a selection, in order.
+    path : str or Path
+        Where to; the suffix names the format.
+    title : str
+        Heading of the figure.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `flow_svg` and `write_figure` do.
+    """
+    from hcckb.plots.flow import flow_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(flow_svg(steps, title=title), path)
