@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hcckb.checks import check
     from hcckb.errors import HcckbError
     from hcckb.evidence import EvidenceTable, flow, select, why
-    from hcckb.export import export
+    from hcckb.export import export as export_graph
     from hcckb.plots import save_flow as flow_diagram
     from hcckb.plots import save_forest as forest
     from hcckb.plots import save_funnel as funnel
@@ -40,7 +40,7 @@ _HOME = {
     "Store": "hcckb.store",
     "card": "hcckb.cards",
     "check": "hcckb.checks",
-    "export": "hcckb.export:export",
+    "export_graph": "hcckb.export:export",
     "flow": "hcckb.evidence",
     "flow_diagram": "hcckb.plots:save_flow",
     "forest": "hcckb.plots:save_forest",
@@ -64,7 +64,7 @@ __all__ = [
     "Store",
     "card",
     "check",
-    "export",
+    "export_graph",
     "flow",
     "flow_diagram",
     "forest",

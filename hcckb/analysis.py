@@ -15,6 +15,7 @@ import numpy as np
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UsageError
 from hcckb.evidence import EvidenceTable, PassedOver
+from hcckb.overlaps import to_drop
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.pairwise import Pooled
 from hcckb.pooling.pairwise import pool as pool_arrays
@@ -119,12 +120,11 @@ def _label(row: EvidenceRow) -> str:
 
 def _patients_once(table: EvidenceTable) -> EvidenceTable:
     """Drop the smaller of two rows that share patients, where both are in the table."""
-    inside = {r.estimate_iri for r in table.rows}
-    gone = {o.dropped_iri: o.reason for o in table.overlaps if {o.kept_iri, o.dropped_iri} <= inside}
+    gone = to_drop(table.overlaps, (r.estimate_iri for r in table.rows))
     if not gone:
         return table
     dropped = tuple(
-        PassedOver(r.study, r.estimate_iri, r.as_printed, r.source, gone[r.estimate_iri])
+        PassedOver(r.study, r.estimate_iri, r.as_printed, r.source, gone[r.estimate_iri].reason)
         for r in table.rows
         if r.estimate_iri in gone
     )
@@ -326,6 +326,5 @@ def _provenance(table: EvidenceTable) -> dict[str, str]:
         "software": "hcckb",
         "software_version": software_version,
     }
-    if cutoffs:
-        told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if len(cutoffs) > 1 else cutoffs[0]
+    told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if cutoffs else "not curated"
     return told

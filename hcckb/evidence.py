@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hcckb.candidates import Candidate, EvidenceRow, candidates
 from hcckb.errors import UnknownNameError
-from hcckb.overlaps import Overlap, find_overlaps
+from hcckb.overlaps import Overlap, find_overlaps, to_drop
 from hcckb.queries import named, resolve
 from hcckb.selection import DEFAULT_QUERY, FILTERS, FlowStep, Plan, contrasts, plan, study_flow
 from hcckb.store import Store
@@ -153,7 +153,7 @@ def flow(store: Store, /, query: str | None = None, **asked: Any) -> tuple[FlowS
         steps.append(FlowStep(test.name, test.title, after, removed, values))
         remaining = after
     kept, _ = _choose(found, _analysis_first(store, criteria))
-    overlaps = {o.dropped_iri: o for o in find_overlaps(store, kept)}
+    overlaps = to_drop(find_overlaps(store, kept), (c.row.estimate_iri for c in kept))
     if overlaps:
         after = tuple(
             s for s in remaining if any(c.row.study == s and c.row.estimate_iri not in overlaps for c in kept)
@@ -281,11 +281,11 @@ def _over(candidate: Candidate, reason: str) -> PassedOver:
 def _warnings(kept: list[Candidate], overlaps: tuple[Overlap, ...]) -> Iterator[str]:
     mixed = sorted({c.row.study for c in kept if ";" in c.row.line})
     if mixed:
-        yield f"{', '.join(mixed)}: admits more than one line of therapy; --only leaves such studies out."
+        yield f"{', '.join(mixed)}: admits more than one line of therapy."
     changed = [c for c in kept if c.row.resolution]
     if changed:
         told = "; ".join(f"{c.row.study} ({c.row.source}): {c.told}" for c in changed)
         yield f"{len(changed)} of {len(kept)} estimates differ from what their source printed. {told}"
 
-    for overlap in overlaps:
+    for overlap in to_drop(overlaps, (c.row.estimate_iri for c in kept)).values():
         yield f"{overlap.study}: one contrast {overlap.reason}; a pool drops it."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from hcckb.candidates import Candidate
 from hcckb.store import Store
@@ -36,23 +37,33 @@ def find_overlaps(store: Store, chosen: Sequence[Candidate]) -> tuple[Overlap, .
     Returns
     -------
     tuple of Overlap
-        One per estimate to drop.
+        One per pair, the pairs of the largest estimate first; :func:`to_drop` says which estimates have to go.
     """
     pairs = _declared(store)
-    found: list[Overlap] = []
-    kept: list[Candidate] = []
-    for candidate in sorted(chosen, key=lambda c: (-_size(c), c.row.estimate_iri)):
-        larger = next((other for other in kept if _overlap(candidate, other, pairs)), None)
-        if larger is None:
-            kept.append(candidate)
-            continue
-        row, rival = candidate.row, larger.row
-        shared = "an arm" if set(candidate.contrast) & set(larger.contrast) else "patients"
-        reason = (
-            f"shares {shared} with {rival.study}, {rival.experimental} vs {rival.comparator}, the larger of the two"
-        )
-        found.append(Overlap(row.study, rival.estimate_iri, row.estimate_iri, reason))
-    return tuple(found)
+    by_size = sorted(chosen, key=lambda c: (-_size(c), c.row.estimate_iri))
+    return tuple(
+        _told(larger, smaller) for larger, smaller in combinations(by_size, 2) if _overlap(larger, smaller, pairs)
+    )
+
+
+def to_drop(overlaps: Iterable[Overlap], inside: Iterable[str]) -> dict[str, Overlap]:
+    """Give the estimates to drop from a set of estimates, each with the pair that decided, by their IRIs.
+
+    An estimate that is dropped itself drops no other one.
+    """
+    present = frozenset(inside)
+    gone: dict[str, Overlap] = {}
+    for pair in overlaps:
+        if {pair.kept_iri, pair.dropped_iri} <= present and pair.kept_iri not in gone:
+            gone.setdefault(pair.dropped_iri, pair)
+    return gone
+
+
+def _told(larger: Candidate, smaller: Candidate) -> Overlap:
+    row, rival = smaller.row, larger.row
+    shared = "an arm" if set(smaller.contrast) & set(larger.contrast) else "patients"
+    reason = f"shares {shared} with {rival.study}, {rival.experimental} vs {rival.comparator}, the larger of the two"
+    return Overlap(row.study, rival.estimate_iri, row.estimate_iri, reason)
 
 
 def _declared(store: Store) -> frozenset[frozenset[str]]:

@@ -125,7 +125,7 @@ def _compare(store: Store, row: Row, result: PooledResult) -> Iterator[Reproduce
                 (name, value), verdict = other, "match in another form"
         yield Reproduced(
             store.label(_text(row, "synthesis")),
-            store.label(_text(row, "endpoint")),
+            store.label(_text(row, "endpoint")) or "all",
             store.label(_text(row, "statistic")) + suffix,
             f"{printed.operator if printed.operator != '=' else ''}{printed.text}",
             value,

@@ -149,7 +149,8 @@ def _studies(store: Store, chosen: Plan, upto: int) -> frozenset[str]:
 def _values(store: Store, chosen: Plan, upto: int) -> dict[str, str]:
     shows = chosen.steps[upto - 1].shows
     where = chosen.where(upto, deciding=False)
-    rows = store.select(f"SELECT DISTINCT ?study ?{shows} WHERE {where}", chosen.query)
+    variables = " ".join(f"?{v}" for v in dict.fromkeys(("study", shows)))
+    rows = store.select(f"SELECT DISTINCT {variables} WHERE {where}", chosen.query)
     found: dict[str, set[str]] = {}
     for row in rows:
         value = row[shows]

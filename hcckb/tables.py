@@ -40,12 +40,12 @@ def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
 
 
 def p_text(p: float) -> str:
-    """Write a p-value as journals do: three decimals, "<0.001" below.
+    """Write a p-value as journals do: three decimals, a bound below 0.001.
 
     >>> p_text(0.00004), p_text(0.0449)
-    ('<0.001', '0.045')
+    ('p < 0.001', 'p = 0.045')
     """
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def ratio_text(value: float | None, lower: float | None, upper: float | None) -> str:
@@ -134,7 +134,7 @@ def _headline(result: PooledResult, short: str) -> str:
     model = model_text(result.model, result.tau2_method, result.ci_method)
     return (
         f"{what} = {result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f}), "
-        f"p = {p_text(result.p_value)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
+        f"{p_text(result.p_value)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
     )
 
 
@@ -144,7 +144,7 @@ def _heterogeneity(result: PooledResult) -> str:
     tau2 = f"tau2 = {result.tau2:.4f}"
     if result.tau2_lower is not None and result.tau2_upper is not None:
         tau2 += f" ({result.tau2_lower:.4f} to {result.tau2_upper:.4f})"
-    text = f"Heterogeneity: Q = {result.q:.2f} (df = {result.df}, p = {p_text(result.q_p_value)}), "
+    text = f"Heterogeneity: Q = {result.q:.2f} (df = {result.df}, {p_text(result.q_p_value)}), "
     text += f"I2 = {100 * result.i2:.0f} %, {tau2}"
     if result.prediction_lower is not None:
         text += f"\n{100 * result.level:g} % prediction interval: "

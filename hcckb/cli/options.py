@@ -30,7 +30,7 @@ Kb = Annotated[
 OnlyKb = Annotated[bool, typer.Option("--only-kb", help="Use --kb instead of the shipped knowledge base.")]
 AsFormat = Annotated[Format, typer.Option("--format", "-f", help="table, csv or json.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")]
-Query = Annotated[str | None, typer.Argument(help="A selection query; `hcckb queries` lists them.")]
+Query = Annotated[str | None, typer.Argument(metavar="QUERY", help="A selection query; `hcckb queries` lists them.")]
 Endpoint = Annotated[str | None, typer.Option(help="Endpoint: OS, PFS, TTP, ORR ... or its term.")]
 Line = Annotated[str | None, typer.Option(help="Line of therapy: 1L, 2L, 3L.")]
 Comparator = Annotated[str | None, typer.Option(help="Regimen of the comparator arm: placebo, sorafenib ...")]

@@ -6,13 +6,11 @@ PNG and PDF come from vl-convert, which carries Liberation Sans: text looks the 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
-from hcckb.errors import OutputError, UsageError
+from hcckb.errors import UsageError
+from hcckb.files import write_whole
 
 _DOTS_PER_INCH = 300.0
 _UNITS_PER_INCH = 96.0
@@ -46,11 +44,7 @@ def write_figure(svg: str, path: str | Path) -> Path:
         If the file cannot be written.
     """
     target = Path(path)
-    content = rendered(svg, _format_of(target))
-    try:
-        _replace(target, content)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    write_whole(target, rendered(svg, _format_of(target)))
     return target
 
 
@@ -79,26 +73,3 @@ def _format_of(path: Path) -> str:
         shown = f"{path.suffix!r} is no format" if suffix else "has no suffix to tell the format"
         raise UsageError(f"{path}: {shown} of a figure; use .svg, .png or .pdf")
     return suffix[1:]
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Put `content` at `target` by way of a temporary file in the same folder."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(name).chmod(_mode(target))
-        Path(name).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
-def _mode(target: Path) -> int:
-    """Permissions for `target`: those it has, else what a plainly opened file would get."""
-    with contextlib.suppress(OSError):
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

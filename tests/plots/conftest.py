@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from figure_cases import SEVEN, Drawing, pooled
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 
 from hcckb.results import Dropped, PooledResult
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from figure_cases import Drawing
+from tests.plots.figure_cases import Drawing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

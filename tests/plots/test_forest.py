@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from figure_cases import SEVEN, Drawing, pooled
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

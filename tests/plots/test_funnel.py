@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from figure_cases import SEVEN, Drawing, pooled
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

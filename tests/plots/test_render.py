@@ -64,7 +64,7 @@ def test_a_missing_folder_is_named(tmp_path: Path):
 
 def test_a_folder_in_the_place_of_the_file_is_refused_and_nothing_is_left(tmp_path: Path):
     (tmp_path / "a.svg").mkdir()
-    with pytest.raises(OutputError, match="directory"):
+    with pytest.raises(OutputError, match="is a folder"):
         write_figure(SMALL, tmp_path / "a.svg")
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
 
