@@ -30,7 +30,7 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
             _move_in(path, files)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"{path} cannot be written: {reason}. Choose another place with -o.") from None
+        raise OutputError(f"cannot write {path}: {reason}. Name a folder that you can write to.") from None
     if foreign:
         mend = "Name an empty folder with -o, or move the file away."
         raise OutputError(f"{path / foreign[0]} exists and is no earlier export. {mend}")
