@@ -179,7 +179,7 @@ def typed(store: Store, parameter: Parameter, value: str) -> ox.NamedNode | ox.L
         If it names nothing of the wanted kind.
     """
     if parameter.type in _DATATYPES:
-        wrong = f"{parameter.name}={value!r} is not a {parameter.type}, e.g. {parameter.example}."
+        wrong = f"{parameter.name}={value!r} is not of type {parameter.type}, e.g. {parameter.example}."
         try:
             text = _lexical(parameter.type, value)
         except (ValueError, InvalidOperation):

@@ -96,7 +96,7 @@ def plan(
         if parameter in bound:
             raise UsageError(f"--{option} asks again what {first.name} was asked with. Leave one of them out.")
         bound.update(bind(extra, store, {parameter: value} if parameter else {}))
-        steps += [s for s in extra.steps if s.name != "contrast" or not _has_contrast(steps)]
+        steps += [s for s in extra.steps if not _asked_already(s, steps)]
     return Plan(first.name, first.title, first.prelude, tuple(steps), bound)
 
 
@@ -137,8 +137,11 @@ def _require_selection(query: NamedQuery) -> None:
         raise UsageError(f"{query.name} gives a table, not contrasts to select from. {mend}")
 
 
-def _has_contrast(steps: Iterable[Step]) -> bool:
-    return any("?comparator_arm ev:ofStudy" in s.pattern for s in steps)
+def _asked_already(step: Step, steps: Iterable[Step]) -> bool:
+    """Whether steps that every selection shares (randomised, two arms) are there before a filter adds its own."""
+    if step.name == "contrast":
+        return any("?comparator_arm ev:ofStudy" in s.pattern for s in steps)
+    return step.name == "randomised" and any(s.name == step.name for s in steps)
 
 
 def _studies(store: Store, chosen: Plan, upto: int) -> frozenset[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.plots.figure_cases import SEVEN, Drawing, pooled
 
 from hcckb.results import Dropped, PooledResult
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 
 
 @pytest.fixture

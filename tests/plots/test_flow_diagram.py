@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from tests.plots.figure_cases import Drawing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hcckb.errors import EmptySelectionError
 from hcckb.plots.flow import flow_svg
+from tests.plots.figure_cases import Drawing
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.plots.figure_cases import SEVEN, Drawing, pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hcckb.errors import EmptySelectionError, UsageError
 from hcckb.plots.forest import ForestOptions, forest_svg
 from hcckb.plots.forest_layout import forest_layout
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "forest-seven.svg"
 

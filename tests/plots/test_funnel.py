@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from tests.plots.figure_cases import SEVEN, Drawing, pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hcckb.errors import EmptySelectionError
 from hcckb.plots.funnel import funnel_svg
 from hcckb.plots.label_places import Box, place_labels
+from tests.plots.figure_cases import SEVEN, Drawing, pooled
 
 
 def test_precise_estimates_stand_on_top(seven, parse):
