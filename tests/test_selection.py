@@ -129,7 +129,16 @@ def test_the_flow_gives_the_value_that_decided(kb):
 
 def test_the_flow_of_estimates_follows_that_of_studies(small):
     steps = flow(small, line="2L", endpoint="PFS")
-    assert [s.name for s in steps] == ["all", "randomised", "contrast", "its-line", "valid", "endpoint", "complete", "population"]
+    assert [s.name for s in steps] == [
+        "all",
+        "randomised",
+        "contrast",
+        "its-line",
+        "valid",
+        "endpoint",
+        "complete",
+        "population",
+    ]
     assert steps[-1].remaining == ("Study A", "Study C")
     assert dict(steps[5].removed)["Study B"] == "Objective response; Overall survival"
 
