@@ -188,7 +188,7 @@ def _warnings(rows: Sequence[EvidenceRow], fitted: Pooled, how: Method) -> Itera
         )
         if fitted.ci_upper - fitted.ci_lower < wald.ci_upper - wald.ci_lower:
             yield "The Hartung-Knapp interval is narrower than the Wald one; --ci hksj-guarded never is."
-    if len(rows) > 1 and any(r.n_experimental is None or r.n_comparator is None for r in rows):
+    if len(rows) > 1 and rows[0].estimate_iri and any(r.n_experimental is None or r.n_comparator is None for r in rows):
         yield "Not every arm's size is curated; n counts those that are."
 
 
@@ -326,5 +326,6 @@ def _provenance(table: EvidenceTable) -> dict[str, str]:
         "software": "hcckb",
         "software_version": software_version,
     }
-    told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if cutoffs else "not curated"
+    if table.kb_version:
+        told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if cutoffs else "not curated"
     return told

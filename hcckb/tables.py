@@ -157,7 +157,7 @@ def _beside(result: PooledResult) -> str:
         (
             s.label,
             f"{s.estimate:.3f} ({s.ci_lower:.3f} to {s.ci_upper:.3f})",
-            p_text(s.p_value),
+            p_text(s.p_value).removeprefix("p = ").removeprefix("p "),
             f"{s.tau2:.4f}",
         )
         for s in result.beside
@@ -182,11 +182,8 @@ def _left_out(result: PooledResult) -> list[str]:
 
 def _footer(result: PooledResult) -> str:
     told = result.provenance
-    parts = [
-        f"kb {told.get('kb_version', '?')}",
-        f"query {told.get('query', '?')}",
-        f"hcckb {told.get('software_version', '?')}",
-    ]
+    base = [f"kb {told['kb_version']}", f"query {told['query']}"] if told.get("kb_version") else [told.get("query", "")]
+    parts = [*base, f"hcckb {told.get('software_version', '?')}"]
     return " · ".join([*parts, DISCLAIMER])
 
 

@@ -44,7 +44,7 @@ def read_table(path: Path, measure: str) -> EvidenceTable:
     rows = tuple(_row(path, i, record, measure, wanted) for i, record in enumerate(records, start=2))
     if not rows:
         raise TableError(f"{path}: the table has a header and no rows. Add one row per study.")
-    return EvidenceTable(rows, (), (), str(path), path.stem, {"data": str(path), "measure": measure}, "a user's table")
+    return EvidenceTable(rows, (), (), f"table {path.name}", path.stem, {}, "")
 
 
 def _records(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:

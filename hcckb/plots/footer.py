@@ -100,7 +100,7 @@ def provenance_line(result: PooledResult) -> str:
     software = " ".join(given[key] for key in ("software", "software_version") if given.get(key))
     parts = [
         f"Knowledge base {given['kb_version']}" if given.get("kb_version") else "",
-        f"query {given['query']}" if given.get("query") else "",
+        (f"query {given['query']}" if given.get("kb_version") else given.get("query", "")),
         f"data cut-off {given['data_cutoff']}" if given.get("data_cutoff") else "",
         software,
         DISCLAIMER,

@@ -62,16 +62,17 @@ def _common(names: set[str], otherwise: str) -> str:
 
 
 def _draw_favours(canvas: Canvas, layout: ForestLayout, words: tuple[str, str], null: float, y: float) -> None:
-    """Set the words on both sides of no effect, each after an arrow that points away from it."""
+    """Set the words on both sides of no effect, each after an arrow that points away from it, where there is room."""
     for text, direction, room in (
-        (words[0], -1, null - style.MARGIN),
-        (words[1], 1, layout.width - style.MARGIN - null),
+        (one_line(words[0]), -1, null - style.MARGIN),
+        (one_line(words[1]), 1, layout.width - style.MARGIN - null),
     ):
         start, middle = null + direction * 6, y - 4
-        tip = start + direction * 20
-        neck = tip - direction * 6
-        canvas.line(start, middle, neck, middle, stroke=style.MUTED, name="arrow")
-        canvas.polygon([(tip, middle), (neck, middle - 3), (neck, middle + 3)], fill=style.MUTED)
-        shown = shorten(one_line(text), room - 32, _SIZE)
+        if text_width(text, _SIZE) <= room - 32:
+            tip = start + direction * 20
+            neck = tip - direction * 6
+            canvas.line(start, middle, neck, middle, stroke=style.MUTED, name="arrow")
+            canvas.polygon([(tip, middle), (neck, middle - 3), (neck, middle + 3)], fill=style.MUTED)
+            start = tip + direction * 5
         anchor = "start" if direction > 0 else "end"
-        canvas.text(tip + direction * 5, y, shown, size=_SIZE, anchor=anchor, name="favours")
+        canvas.text(start, y, shorten(text, room, _SIZE), size=_SIZE, anchor=anchor, name="favours")

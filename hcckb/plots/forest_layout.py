@@ -117,7 +117,7 @@ def forest_layout(result: PooledResult, options: ForestOptions) -> ForestLayout:
     """
     words, notes, numbers = measure_words(result), Footnotes(), numbers_for(result)
     rows = tuple(_row_text(result, row, notes, options) for row in result.rows)
-    shown = [key for key in _HEADINGS if any(any(row.cells[key]) for row in rows)]
+    shown = [key for key in _HEADINGS if key == "study" or any(any(row.cells[key]) for row in rows)]
     headings = {key: _heading(key, result, words) for key in shown}
     widths = {key: _cell_width(rows, key, headings[key]) for key in shown}
     if result.k > 1:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hcckb.errors import EmptySelectionError, UsageError
@@ -212,6 +212,7 @@ def test_text_stays_inside_whatever_the_names_and_numbers(studies, title: str):
 
 @settings(max_examples=40, deadline=None)
 @given(_STUDIES)
+@example([{"study": " ", "value": (1.0, 0.5, 2.0)}, {"study": "", "value": (0.9, 0.5, 1.62)}])
 def test_cells_of_a_row_do_not_run_into_each_other(studies):
     layout = forest_layout(pooled(studies), ForestOptions())
     columns = sorted(layout.columns.values(), key=lambda column: column.x)
