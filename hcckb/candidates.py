@@ -197,8 +197,8 @@ class _Context:
             ci_upper=_number(row["ci_upper"]),
             ci_level=_number(row["ci_level"]),
             p_value=_number(row["p_value"]),
-            n_experimental=_first(row["n_experimental"], experimental[0].get("randomised")),
-            n_comparator=_first(row["n_comparator"], comparator[0].get("randomised")),
+            n_experimental=_size(row, "n_experimental", experimental[0]),
+            n_comparator=_size(row, "n_comparator", comparator[0]),
             source=_text(source.get("key")) or _local(row["source"]),
             locator=_text(row["locator"]),
             as_printed=_text(row["as_printed"]),
@@ -276,5 +276,8 @@ def _whole(term: Term | None) -> int | None:
     return None if term is None else int(term.value)
 
 
-def _first(*terms: Term | None) -> int | None:
-    return next((int(t.value) for t in terms if t is not None), None)
+def _size(row: Row, column: str, arm: Row) -> int | None:
+    """Give the participants of an estimate: its own number, or the whole arm's when it is of the whole trial."""
+    if row[column] is not None or _text(row["population"]).startswith(_SUBGROUP):
+        return _whole(row[column])
+    return _whole(arm.get("randomised"))

@@ -16,7 +16,7 @@ from hcckb import paths
 from hcckb.errors import ParseError
 from hcckb.queries import read
 from hcckb.store import Store
-from hcckb.terms import EV, PREFIXES, SH, TERM, compact
+from hcckb.terms import EV, SH, TERM, compact
 
 if TYPE_CHECKING:
     import rdflib
@@ -25,7 +25,10 @@ SEVERITIES = ("error", "warning", "info")
 _SHACL_SEVERITIES = {SH + "Violation": "error", SH + "Warning": "warning", SH + "Info": "info"}
 _SUBJECT = re.compile(r"^((?:kb|term|ev):[^\s;,]+|<[^>\s]+>)(?=\s)", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:\.\d+)?|\.\d+")
-_PRINTED = ("value", "ciLower", "ciUpper", "pValue", "medianMonths", "proportion")
+_PRINTED = (
+    *("value", "ciLower", "ciUpper", "pValue", "medianMonths", "proportion", "correlation", "percent", "count"),
+    *("univariateP", "survivalMonths"),
+)
 _CONCERNED = "SELECT DISTINCT ?node WHERE { ?resolution a ev:Resolution ; ev:concerns ?node }"
 
 
@@ -211,10 +214,7 @@ def _shape_violations(store: Store) -> Iterator[Finding]:
         shapes.parse(paths.SHAPES, format="turtle")
     except (OSError, SyntaxError) as error:
         raise ParseError(place, None, f"the shapes cannot be read ({error})", mend) from None
-    data = rdflib.Graph()
-    for prefix, namespace in PREFIXES.items():  # unbound, rdflib seeks a new prefix for every node it writes
-        data.bind(prefix, namespace)
-    data += ((s, p, o) for s, p, o, _ in store.to_rdflib().quads())
+    data = store.to_rdflib_graph()
     _, report, _ = pyshacl.validate(data, shacl_graph=shapes, advanced=False, inference="none", inplace=True)
     if not isinstance(report, rdflib.Graph):
         raise ParseError(place, None, f"the shapes cannot be used ({report})", mend)

@@ -15,33 +15,12 @@ from hcckb.evidence import EvidenceTable, version
 from hcckb.pooling.bias import begg, egger
 from hcckb.pooling.heterogeneity import heterogeneity
 from hcckb.queries import named
+from hcckb.reproduced import DIFFERS, OTHER_FORM, Reproduced, judged
 from hcckb.results import PooledResult
+from hcckb.retests import retests
 from hcckb.store import Row, Store
 
-COLUMNS = (
-    "synthesis", "endpoint", "statistic", "printed", "recomputed", "form", "verdict", "reason", "source", "locator",
-)  # fmt: skip
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Reproduced:
-    """One printed number of a synthesis and what the graph gives for it.
-
-    `form` names the computation; `verdict` is "match", "match in another form" or "differs"; `reason` is the
-    curator's, where there is one.
-    """
-
-    synthesis: str
-    endpoint: str
-    statistic: str
-    printed: str
-    recomputed: float
-    form: str
-    verdict: str
-    reason: str
-    source: str
-    locator: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +55,31 @@ def reproduce(store: Store, synthesis: str | None = None) -> tuple[Reproduced, .
         If there is no such synthesis.
     """
     query = named("synthesis-results")
-    rows = [r for r in store.select(query.text, query.place) if synthesis is None or _is(store, r, synthesis)]
-    if not rows:
-        labels = {store.label(_text(r, "synthesis")) for r in store.select(query.text, query.place)}
+    every = store.select(query.text, query.place).rows
+    rows = [r for r in every if synthesis is None or _is(store, r, synthesis)]
+    tests = [
+        r
+        for r in retests(store)
+        if synthesis is None or synthesis.casefold() in (r.source.casefold(), r.synthesis.casefold())
+    ]
+    if not rows and not tests:
+        labels = {store.label(_text(r, "synthesis")) for r in every} | {r.synthesis for r in retests(store)}
         raise UnknownNameError(synthesis or "", "synthesis", labels, "hcckb reproduce")
-    pools: dict[tuple[str, str], PooledResult] = {}
+    pools: dict[tuple[str, str], PooledResult | None] = {}
     out: list[Reproduced] = []
     for row in rows:
         key = (_text(row, "synthesis"), _text(row, "endpoint"))
         if key not in pools:
-            pools[key] = pool(inputs(store, *key), model=f"rule:{_text(row, 'rule')}")
+            pools[key] = _pooled(inputs(store, *key), _text(row, "rule"))
         out += _compare(store, row, pools[key])
-    return tuple(out)
+    return (*out, *tests)
+
+
+def _pooled(table: EvidenceTable, rule: str) -> PooledResult | None:
+    """Pool by the rule that the document states, by the common effect where it states none."""
+    if not table.rows:
+        return None
+    return pool(table, model=f"rule:{rule}" if rule else "common")
 
 
 def inputs(store: Store, synthesis: str, endpoint: str) -> EvidenceTable:
@@ -99,7 +91,7 @@ def inputs(store: Store, synthesis: str, endpoint: str) -> EvidenceTable:
         f"SELECT ?estimate ?endpoint WHERE {{ <{synthesis}> ev:input ?estimate . ?estimate ev:endpoint ?endpoint }}"
         " ORDER BY ?endpoint ?estimate"
     )
-    endpoint = endpoint or _text(found.rows[0], "endpoint")
+    endpoint = endpoint or (_text(found.rows[0], "endpoint") if found.rows else "")
     wanted = {_text(r, "estimate") for r in found}
     rows = tuple(
         c.row for c in candidates(store, as_printed=True) if c.row.estimate_iri in wanted and c.endpoint_iri == endpoint
@@ -108,7 +100,7 @@ def inputs(store: Store, synthesis: str, endpoint: str) -> EvidenceTable:
     return EvidenceTable(rows, (), (), name, name, {}, version(store))
 
 
-def _compare(store: Store, row: Row, result: PooledResult) -> Iterator[Reproduced]:
+def _compare(store: Store, row: Row, result: PooledResult | None) -> Iterator[Reproduced]:
     statistic = _text(row, "statistic").rpartition("/")[2]
     parts = [("value", "", _text(row, "value"))]
     parts += [(limit, f" {limit.replace('ci_', '')} limit", _text(row, limit)) for limit in ("ci_lower", "ci_upper")]
@@ -116,13 +108,8 @@ def _compare(store: Store, row: Row, result: PooledResult) -> Iterator[Reproduce
         if not text:
             continue
         printed = _printed(row, float(text), statistic)
-        forms = list(_recomputed(statistic, part, result))
-        name, value = forms[0]
-        verdict = "match" if printed.fits(value) else "differs"
-        if verdict == "differs":
-            other = next(((n, v) for n, v in forms[1:] if printed.fits(v)), None)
-            if other is not None:
-                (name, value), verdict = other, "match in another form"
+        forms = [] if result is None else list(_recomputed(statistic, part, result))
+        name, value, verdict = judged(printed.fits, forms)
         yield Reproduced(
             store.label(_text(row, "synthesis")),
             store.label(_text(row, "endpoint")) or "all",
@@ -131,7 +118,7 @@ def _compare(store: Store, row: Row, result: PooledResult) -> Iterator[Reproduce
             value,
             name,
             verdict,
-            _text(row, "reason") if verdict != "match" else "",
+            _text(row, "reason") if verdict in (OTHER_FORM, DIFFERS) else "",
             _text(row, "key"),
             _text(row, "locator"),
         )
@@ -152,11 +139,11 @@ def _recomputed(statistic: str, part: str, result: PooledResult) -> Iterator[tup
             "pooled-p-value": ("Wald test, two-sided", result.p_value),
             "heterogeneity-p-value": ("chi-squared test of Q", result.q_p_value),
             "i-squared": ("(Q - df) / Q", max(0.0, (result.q - result.df) / result.q) if result.q else 0.0),
-            "participants": ("sum of randomised", float(result.n or 0)),
         }
-        if statistic not in simple:
-            raise UnknownNameError(statistic, "statistic", simple)
-        yield simple[statistic]
+        if result.n:
+            simple["participants"] = ("sum of randomised", float(result.n))
+        if statistic in simple:
+            yield simple[statistic]
 
 
 def _typed_q(result: PooledResult) -> float:

@@ -200,6 +200,17 @@ class Store:
             dataset.add((*(_to_rdflib(t) for t in quad.triple), graph))  # type: ignore[arg-type]
         return dataset
 
+    def to_rdflib_graph(self) -> rdflib.Graph:
+        """Copy the union of all named graphs into one rdflib Graph, literals digit for digit."""
+        import rdflib
+
+        graph = rdflib.Graph()
+        for prefix, namespace in PREFIXES.items():
+            graph.bind(prefix, namespace)
+        for quad in self.quads:
+            graph.add(tuple(_to_rdflib(t) for t in quad.triple))  # type: ignore[arg-type]
+        return graph
+
 
 def load(kb: Path | str | Sequence[Path | str] | None = None, *, shipped: bool = True) -> Store:
     """Load a knowledge base into memory.

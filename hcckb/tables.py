@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from tabulate import tabulate
 from hcckb.terms import compact
 
 if TYPE_CHECKING:
+    from hcckb.audit import Finding as AuditFinding
     from hcckb.candidates import EvidenceRow
     from hcckb.cards import Card
     from hcckb.checks import Finding
     from hcckb.evidence import EvidenceTable
     from hcckb.queries import NamedQuery
-    from hcckb.reproduction import Reproduced
+    from hcckb.reproduced import Reproduced
     from hcckb.results import PooledResult, PooledRow
     from hcckb.selection import FlowStep
     from hcckb.store import Solutions, Store
@@ -260,18 +262,22 @@ def _scalars(result: PooledResult) -> dict[str, object]:
 def reproduction_text(found: Sequence[Reproduced]) -> str:
     """Write published against recomputed, number by number, with reasons under the table."""
     headers = ("Endpoint", "Statistic", "Printed", "Recomputed", "Verdict", "Computed as", "Printed in")
-    rows = [(r.endpoint, r.statistic, r.printed, f"{r.recomputed:.5g}", r.verdict, r.form, r.locator) for r in found]
+    rows = [(r.endpoint, r.statistic, r.printed, _recomputed(r), r.verdict, r.form, r.locator) for r in found]
     parts = []
     for name in dict.fromkeys(r.synthesis for r in found):
         mine = [row for row, r in zip(rows, found, strict=True) if r.synthesis == name]
         matches = sum(r.verdict == "match" for r in found if r.synthesis == name)
         parts += [name, "", grid(mine, headers), "", f"{matches} of {len(mine)} printed numbers match.", ""]
     for r in found:
-        if r.verdict != "match":
+        if r.verdict in ("differs", "match in another form"):
             reason = r.reason or "no reason is recorded yet"
             text = f"{r.endpoint}, {r.statistic} ({r.source}, {r.locator}): {reason}"
             parts += textwrap.wrap(text, 108, initial_indent="- ", subsequent_indent="  ")
     return "\n".join(parts)
+
+
+def _recomputed(row: Reproduced) -> str:
+    return "" if row.recomputed is None else f"{row.recomputed:.5g}"
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
@@ -285,3 +291,17 @@ def findings_text(findings: Sequence[Finding]) -> str:
         parts += textwrap.wrap(text, 108, subsequent_indent="  ")
     counts = [f"{sum(f.severity == s for f in findings)} {s}" for s in ("error", "warning", "info")]
     return "\n".join([*parts, ", ".join(counts)])
+
+
+def audit_text(findings: Sequence[AuditFinding]) -> str:
+    """Write what `hcckb audit` found, gravest first: the computation, where it stands, what a curator decided."""
+    parts = []
+    for f in findings:
+        parts.append(f"{f.severity}: {f.title} [{f.rule}] {', '.join(f.studies)} ({', '.join(f.sources)})")
+        parts += textwrap.wrap(f.computation, 106, initial_indent="    ", subsequent_indent="    ")
+        judged = f"resolved: {f.resolution_reason}" if f.resolution else "no resolution yet"
+        parts += textwrap.wrap(judged, 106, initial_indent="    ", subsequent_indent="      ")
+    kinds = Counter(f.severity for f in findings)
+    counts = ", ".join(f"{kinds[s]} {s}" for s in ("decides", "misleads", "cosmetic"))
+    resolved = sum(f.resolution is not None for f in findings)
+    return "\n".join([*parts, f"{len(findings)} findings: {counts}; {resolved} with a curator's resolution."])

@@ -14,6 +14,7 @@ from hcckb import paths
 from hcckb.checks import FIGURES_RULE, Finding, check, errors, printed_figures, rules
 from hcckb.errors import ParseError
 from hcckb.store import load
+from hcckb.terms import EV
 
 DATA = Path(__file__).parent / "data"
 GOOD = DATA / "good.ttl"
@@ -22,14 +23,20 @@ BAD_SHAPES = sorted((DATA / "bad-shapes").glob("*.ttl"))
 RULES = {rule.name: rule for rule in (*rules(), FIGURES_RULE)}
 SHACL = rdflib.Namespace("http://www.w3.org/ns/shacl#")
 SHAPES = rdflib.Graph().parse(paths.SHAPES)
-TARGETED = sorted(set(SHAPES.subjects(SHACL.targetClass, None)))
-PROPERTY_SHAPES = sorted(
-    (shape, path, cls)
-    for target in TARGETED
-    for shape in SHAPES.objects(target, SHACL.property)
-    for path in SHAPES.objects(shape, SHACL.path)
-    for cls in [min(SHAPES.objects(target, SHACL.targetClass))]
+CLASSES = sorted(
+    (cls, shape) for shape in SHAPES.subjects(SHACL.closed) for cls in SHAPES.objects(shape, SHACL.targetClass)
 )
+PROPERTY_SHAPES = sorted(SHAPES.subjects(rdflib.RDF.type, SHACL.PropertyShape))
+VALUES = [s for s in PROPERTY_SHAPES if re.search(r"#Value-(?!.*-scheme$)", s)]
+SCHEMES = [s for s in PROPERTY_SHAPES if re.search(r"#Value-.*-scheme$", s)]
+REQUIRED = [
+    s
+    for s in PROPERTY_SHAPES
+    if s not in VALUES
+    and (s, SHACL.targetClass, None) in SHAPES
+    and isinstance(SHAPES.value(s, SHACL.path), rdflib.URIRef)
+]
+CONDITIONS = [s for s in PROPERTY_SHAPES if s not in {*VALUES, *SCHEMES, *REQUIRED}]
 HEADER = "".join(
     f"@prefix {p}: <https://w3id.org/hcckb/{n}> .\n" for p, n in (("ev", "ns#"), ("kb", "kb/"), ("term", "term/"))
 )
@@ -150,12 +157,15 @@ def test_a_figure_is_not_found_inside_a_longer_one():
 
 @pytest.fixture(scope="module")
 def shape_findings(tmp_path_factory) -> list[Finding]:
-    """One validation of the good trial, the bad snippets, and a node of each class whose every property is wrong."""
+    """One validation of the good trial, the bad snippets, nodes whose every property is wrong, and misplaced terms."""
     lines = []
-    for target in TARGETED:
-        cls = min(SHAPES.objects(target, SHACL.targetClass))
-        wrong = [f'<{path}> " "^^ev:nonsense , "  "^^ev:nonsense' for _, path, of in PROPERTY_SHAPES if of == cls]
-        lines += [f"kb:wrong-{local(target).lower()} a <{cls}> ; {' ; '.join(wrong)} ."] if wrong else []
+    for cls, shape in CLASSES:
+        allowed = set(SHAPES.items(SHAPES.value(shape, SHACL.ignoredProperties))) - {rdflib.RDF.type}
+        wrong = [f'<{path}> " "^^ev:nonsense , "  "^^ev:nonsense' for path in sorted(allowed)]
+        lines.append(f"kb:wrong-{local(shape).lower()} a <{cls}> ; {' ; '.join(wrong)} .")
+    for shape in SCHEMES:
+        path = next(SHAPES.items(SHAPES.value(shape, SHACL.path)))
+        lines.append(f"kb:misplaced-{local(path).lower()} <{path}> term:hepatocellular-carcinoma .")
     file = tmp_path_factory.mktemp("shapes") / "wrong.ttl"
     file.write_text(HEADER + "\n".join(lines), encoding="utf-8")
     return list(check(load([GOOD, *BAD_SHAPES, file], shipped=False)))
@@ -165,8 +175,8 @@ def test_a_good_trial_has_the_shape(shape_findings):
     assert found_in([GOOD], shape_findings) == []
 
 
-def test_every_shape_has_a_bad_file_and_every_bad_file_a_shape():
-    assert {path.stem for path in BAD_SHAPES} == {local(shape) for shape in TARGETED}
+def test_every_class_and_condition_has_a_bad_file_and_every_bad_file_a_shape():
+    assert {path.stem for path in BAD_SHAPES} == {local(shape) for shape in (*(s for _, s in CLASSES), *CONDITIONS)}
 
 
 @pytest.mark.parametrize("bad", BAD_SHAPES, ids=lambda p: p.stem)
@@ -177,9 +187,35 @@ def test_a_shape_catches_its_bad_file(bad, shape_findings):
     assert all(f.value and f.problem.endswith(".") and f.fix.endswith(".") for f in caught)
 
 
-@pytest.mark.parametrize(("shape", "path", "cls"), PROPERTY_SHAPES, ids=local)
-def test_a_property_shape_catches_a_wrong_value_and_a_missing_one(shape, path, cls, shape_findings):  # noqa: ARG001
-    caught = {f.node for f in shape_findings if f.rule == local(shape)}
-    assert any("/wrong-" in node for node in caught)
-    if SHAPES.value(shape, SHACL.minCount) is not None:
-        assert any("/bad-" in node for node in caught)
+@pytest.mark.parametrize("shape", [*VALUES, *SCHEMES], ids=local)
+def test_a_shape_catches_a_wrong_value(shape, shape_findings):
+    assert any("/wrong-" in f.node for f in shape_findings if f.rule == local(shape))
+
+
+@pytest.mark.parametrize("shape", SCHEMES, ids=local)
+def test_a_shape_catches_a_term_of_another_scheme(shape, shape_findings):
+    (path, _) = SHAPES.items(SHAPES.value(shape, SHACL.path))
+    wanted = f"/misplaced-{local(path).lower()}"
+    assert any(f.node.endswith(wanted) for f in shape_findings if f.rule == local(shape))
+
+
+@pytest.mark.parametrize("shape", REQUIRED, ids=local)
+def test_a_shape_catches_a_missing_property(shape, shape_findings):
+    assert any("/bad-" in f.node for f in shape_findings if f.rule == local(shape))
+
+
+def test_a_shape_holds_for_subclasses(tmp_path):
+    file = tmp_path / "trial.ttl"
+    file.write_text(f"{HEADER}kb:trial a ev:SingleArmTrial ; ev:colour 1 .\n", encoding="utf-8")
+    told = {f.rule for f in found_in([file], check(load(file, shipped=False)))}
+    assert {"StudyShape", "StudyShape-label", "StudyShape-line"} <= told
+
+
+def test_the_properties_of_the_classes_are_those_of_the_ontology():
+    """Each property of the ontology is allowed in some class, and each class allows only declared ones."""
+    allowed = {p for _, shape in CLASSES for p in SHAPES.items(SHAPES.value(shape, SHACL.ignoredProperties))}
+    ontology = rdflib.Graph().parse(paths.ONTOLOGY / "hcckb.ttl")
+    kinds = (rdflib.OWL.ObjectProperty, rdflib.OWL.DatatypeProperty, rdflib.RDF.Property)
+    declared = {p for kind in kinds for p in ontology.subjects(rdflib.RDF.type, kind)}
+    assert declared <= allowed
+    assert {p for p in allowed if p.startswith(EV)} <= declared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hcckb.cli import explain, find, out, synthesise
+from hcckb.cli import explain, find, judge, out, synthesise
 
 app = typer.Typer(
     name="hcckb",
@@ -28,6 +28,8 @@ for command in (
     explain.show,
     out.check,
     synthesise.reproduce,
+    judge.audit,
+    judge.options,
     out.export,
 ):
     app.command()(command)

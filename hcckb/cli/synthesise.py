@@ -159,7 +159,7 @@ def reproduce(
     Example: hcckb reproduce
     """
     from hcckb import tables
-    from hcckb.reproduction import COLUMNS
+    from hcckb.reproduced import COLUMNS
     from hcckb.reproduction import reproduce as recompute
 
     found = recompute(o.open_store(kb, only_kb), synthesis)

@@ -16,7 +16,7 @@ import pytest
 
 from hcckb.cli.app import app
 from hcckb.evidence import COLUMNS
-from hcckb.reproduction import COLUMNS as REPRODUCED
+from hcckb.reproduced import COLUMNS as REPRODUCED
 
 TESTS = Path(__file__).resolve().parents[1]
 SMALL = TESTS / "data" / "kb-small"
