@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from hcckb.reproduced import VERDICTS
 from hcckb.terms import compact
 
 if TYPE_CHECKING:
@@ -266,8 +267,9 @@ def reproduction_text(found: Sequence[Reproduced]) -> str:
     parts = []
     for name in dict.fromkeys(r.synthesis for r in found):
         mine = [row for row, r in zip(rows, found, strict=True) if r.synthesis == name]
-        matches = sum(r.verdict == "match" for r in found if r.synthesis == name)
-        parts += [name, "", grid(mine, headers), "", f"{matches} of {len(mine)} printed numbers match.", ""]
+        verdicts = Counter(r.verdict for r in found if r.synthesis == name)
+        told = ", ".join(f"{n} {v}" for v, n in sorted(verdicts.items(), key=lambda pair: VERDICTS.index(pair[0])))
+        parts += [name, "", grid(mine, headers), "", f"{len(mine)} printed numbers: {told}.", ""]
     for r in found:
         if r.verdict in ("differs", "match in another form"):
             reason = r.reason or "no reason is recorded yet"
