@@ -7,22 +7,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UsageError
-from hcckb.evidence import EvidenceTable, PassedOver
+from hcckb.evidence import EvidenceTable, PassedOver, warnings_of
 from hcckb.overlaps import to_drop
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.pairwise import Pooled
 from hcckb.pooling.pairwise import pool as pool_arrays
+from hcckb.pooling.proportions import back_transform_proportion, proportion_effects
 from hcckb.pooling.rules import resolve_rule
 from hcckb.results import Dropped, ModelSummary, PooledResult, PooledRow
+from hcckb.usertable import ProportionRow
 
-RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio")
+RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio", "peto-odds-ratio")
 Ci = Literal["wald", "hksj", "hksj-guarded"]
 
 
@@ -34,6 +35,20 @@ class Method:
     tau2: str = "REML"
     ci: str = "hksj"
     level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The scale of the analysis, and the way back from it; Freeman-Tukey's needs the harmonic mean of the sizes."""
+
+    name: str
+    harmonic_n: float | None = None
+
+    def back(self, value: float) -> float:
+        """Turn a number on the analysis scale into one on the scale of the measure."""
+        if self.name in ("log", "identity"):
+            return float(np.exp(value)) if self.name == "log" else float(value)
+        return float(back_transform_proportion(value, self.name, self.harmonic_n))
 
 
 def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
@@ -61,10 +76,10 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
         If a model rule does not exist.
     """
     how = Method(**method)  # type: ignore[arg-type]
-    table = _patients_once(table)
+    table, shared = _patients_once(table)
     _refuse_unpoolable(table)
     rows = table.rows
-    effects = _effects(rows)
+    effects, scale = _effects(rows)
     model, tau2, ci, told = _resolved_model(how, effects)
     fitted = pool_arrays(
         effects.estimate,
@@ -74,8 +89,9 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
         ci=ci,
         level=how.level,
     )
-    scale = "log" if rows[0].measure in RATIOS else "identity"
-    warnings = (*told, *_warnings(rows, fitted, how), *table.warnings)
+    _refuse_overflow(fitted, scale)
+    noted = (*warnings_of(rows), *shared) if table.kb_version else table.warnings
+    warnings = (*told, *_warnings(rows, effects, fitted, scale), *noted)
     return _result(table, effects, fitted, scale, warnings)
 
 
@@ -99,37 +115,60 @@ def pool_by(table: EvidenceTable, column: str, **method: str | float) -> tuple[t
     groups: dict[str, list[EvidenceRow]] = {}
     for row in table.rows:
         groups.setdefault(str(getattr(row, column)), []).append(row)
-    return tuple((name, pool(replace(table, rows=tuple(groups[name])), **method)) for name in sorted(groups))
+    return tuple((name, pool(_group(table, groups[name]), **method)) for name in sorted(groups))
 
 
-def _effects(rows: Sequence[EvidenceRow]) -> Effects:
+def _group(table: EvidenceTable, rows: Sequence[EvidenceRow]) -> EvidenceTable:
+    """Give the table of one group: its rows, and what was passed over but for the studies of other groups."""
+    others = {r.study for r in table.rows} - {r.study for r in rows}
+    passed = tuple(p for p in table.passed_over if p.study not in others)
+    return replace(table, rows=tuple(rows), passed_over=passed)
+
+
+def _effects(rows: Sequence[EvidenceRow]) -> tuple[Effects, _Scale]:
+    """Bring the rows to the scale of the analysis, and say which that is."""
+    arms = [r for r in rows if isinstance(r, ProportionRow)]
+    if arms:
+        sizes = [r.n_experimental or 0 for r in arms]
+        found = proportion_effects([r.events for r in arms], sizes, arms[0].transform, labels=[_label(r) for r in arms])
+        name = "identity" if found.transform == "none" else found.transform
+        return found.effects, _Scale(name, found.harmonic_n)
     columns = (
         np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
     )
     value, lower, upper, level = columns
     if rows[0].measure in RATIOS:
-        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows])
+        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows]), _Scale("log")
     from scipy.special import ndtri
 
-    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2)))
+    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2))), _Scale("identity")
 
 
 def _label(row: EvidenceRow) -> str:
     return f"{row.study} ({row.source}, {row.locator})" if row.source else row.study
 
 
-def _patients_once(table: EvidenceTable) -> EvidenceTable:
-    """Drop the smaller of two rows that share patients, where both are in the table."""
+def _refuse_overflow(fitted: Pooled, scale: _Scale) -> None:
+    """Refuse a result whose limits are no finite numbers on the scale of the measure."""
+    with np.errstate(over="ignore"):
+        limits = [scale.back(x) for x in (fitted.ci_lower, fitted.ci_upper)]
+    if not np.isfinite(limits).all():
+        raise PoolingError(f"the pooled interval is not finite: {limits[0]:g} to {limits[1]:g}. Check the widest rows.")
+
+
+def _patients_once(table: EvidenceTable) -> tuple[EvidenceTable, tuple[str, ...]]:
+    """Drop the smaller of two rows that share patients, where both are in the table, and say so."""
     gone = to_drop(table.overlaps, (r.estimate_iri for r in table.rows))
     if not gone:
-        return table
+        return table, ()
     dropped = tuple(
-        PassedOver(r.study, r.estimate_iri, r.as_printed, r.source, gone[r.estimate_iri].reason)
+        PassedOver(r.study, r.estimate_iri, r.as_printed, r.source, gone[r.estimate_iri].reason, "overlap")
         for r in table.rows
         if r.estimate_iri in gone
     )
     rows = tuple(r for r in table.rows if r.estimate_iri not in gone)
-    return replace(table, rows=rows, passed_over=(*dropped, *table.passed_over))
+    told = tuple(f"{o.study}: one contrast was dropped, it {o.reason}." for o in gone.values())
+    return replace(table, rows=rows, passed_over=(*dropped, *table.passed_over)), told
 
 
 def _refuse_unpoolable(table: EvidenceTable) -> None:
@@ -174,7 +213,7 @@ def _resolved_model(how: Method, effects: Effects) -> tuple[str, str, str, tuple
     return choice.model, choice.tau2 or "DL", choice.ci, (f"rule:{name}: {choice.reason}",)
 
 
-def _warnings(rows: Sequence[EvidenceRow], fitted: Pooled, how: Method) -> Iterable[str]:
+def _warnings(rows: Sequence[EvidenceRow], effects: Effects, fitted: Pooled, scale: _Scale) -> Iterable[str]:
     if len(rows) == 1:
         yield f"Only {rows[0].study} was selected: this is that study's own result, not a pooled one."
     levels = Counter(r.ci_level for r in rows)
@@ -184,20 +223,26 @@ def _warnings(rows: Sequence[EvidenceRow], fitted: Pooled, how: Method) -> Itera
         yield f"Interval levels differ ({', '.join(odd)}): each standard error comes from its own level."
     if fitted.ci_method == "hksj" and len(rows) > 1:
         wald = pool_arrays(
-            *_arrays(rows), model="random", tau2=fitted.tau2_method or "REML", ci="wald", level=how.level
+            effects.estimate,
+            effects.variance,
+            model="random",
+            tau2=fitted.tau2_method or "REML",
+            ci="wald",
+            level=fitted.level,
         )
         if fitted.ci_upper - fitted.ci_lower < wald.ci_upper - wald.ci_lower:
             yield "The Hartung-Knapp interval is narrower than the Wald one; --ci hksj-guarded never is."
     if len(rows) > 1 and rows[0].estimate_iri and any(r.n_experimental is None or r.n_comparator is None for r in rows):
         yield "Not every arm's size is curated; n counts those that are."
+    if (
+        rows[0].measure == "proportion"
+        and scale.name == "identity"
+        and not 0 <= fitted.ci_lower <= fitted.ci_upper <= 1
+    ):
+        yield "The interval reaches beyond 0 to 1; --transform logit keeps it inside."
 
 
-def _arrays(rows: Sequence[EvidenceRow]) -> tuple[np.ndarray, np.ndarray]:
-    effects = _effects(rows)
-    return effects.estimate, effects.variance
-
-
-def _beside(effects: Effects, fitted: Pooled, scale: str) -> tuple[ModelSummary, ...]:
+def _beside(effects: Effects, fitted: Pooled, scale: _Scale) -> tuple[ModelSummary, ...]:
     if fitted.k < 2:
         return ()
     asked = (
@@ -225,9 +270,9 @@ def _beside(effects: Effects, fitted: Pooled, scale: str) -> tuple[ModelSummary,
                 model=model,
                 tau2_method=other.tau2_method,
                 ci_method=other.ci_method,
-                estimate=_back(other.estimate, scale),
-                ci_lower=_back(other.ci_lower, scale),
-                ci_upper=_back(other.ci_upper, scale),
+                estimate=scale.back(other.estimate),
+                ci_lower=scale.back(other.ci_lower),
+                ci_upper=scale.back(other.ci_upper),
                 p_value=other.p_value,
                 tau2=other.tau2,
             )
@@ -235,12 +280,8 @@ def _beside(effects: Effects, fitted: Pooled, scale: str) -> tuple[ModelSummary,
     return tuple(out)
 
 
-def _back(value: float, scale: str) -> float:
-    return float(np.exp(value)) if scale == "log" else float(value)
-
-
 def _result(
-    table: EvidenceTable, effects: Effects, fitted: Pooled, scale: str, warnings: tuple[str, ...]
+    table: EvidenceTable, effects: Effects, fitted: Pooled, scale: _Scale, warnings: tuple[str, ...]
 ) -> PooledResult:
     rows = table.rows
     pooled_rows = tuple(
@@ -251,18 +292,18 @@ def _result(
     return PooledResult(
         measure=rows[0].measure,
         endpoint=rows[0].endpoint,
-        scale=scale,
+        scale=scale.name,
         model=fitted.model,
         tau2_method=fitted.tau2_method,
         ci_method=fitted.ci_method,
         level=fitted.level,
         k=fitted.k,
         n=sum((r.n_experimental or 0) + (r.n_comparator or 0) for r in rows) or None,
-        estimate=_back(fitted.estimate, scale),
-        ci_lower=_back(fitted.ci_lower, scale),
-        ci_upper=_back(fitted.ci_upper, scale),
-        prediction_lower=None if low is None else _back(low, scale),
-        prediction_upper=None if high is None else _back(high, scale),
+        estimate=scale.back(fitted.estimate),
+        ci_lower=scale.back(fitted.ci_lower),
+        ci_upper=scale.back(fitted.ci_upper),
+        prediction_lower=None if low is None else scale.back(low),
+        prediction_upper=None if high is None else scale.back(high),
         analysis_estimate=fitted.estimate,
         se=fitted.se,
         statistic=fitted.statistic,
@@ -277,10 +318,10 @@ def _result(
         q_p_value=fitted.q_p_value,
         rows=pooled_rows,
         beside=_beside(effects, fitted, scale),
-        dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri) for p in table.passed_over),
+        dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri, p.step) for p in table.passed_over),
         warnings=warnings,
         title=_title(table),
-        provenance=MappingProxyType(_provenance(table)),
+        provenance=_provenance(table),
     )
 
 
@@ -310,6 +351,7 @@ def _row(row: EvidenceRow, analysis_value: float, se: float, weight: float) -> P
         as_printed=row.as_printed,
         estimate_iri=row.estimate_iri,
         resolution=row.resolution,
+        resolution_reason=row.resolution_reason,
     )
 
 
@@ -327,5 +369,13 @@ def _provenance(table: EvidenceTable) -> dict[str, str]:
         "software_version": software_version,
     }
     if table.kb_version:
-        told["data_cutoff"] = f"{min(cutoffs)} to {max(cutoffs)}" if cutoffs else "not curated"
+        told["data_cutoff"] = _cutoffs(cutoffs, len(table.rows))
     return told
+
+
+def _cutoffs(cutoffs: Sequence[str], k: int) -> str:
+    """Say from when to when the data were cut off, and for how many of the estimates that is curated."""
+    if not cutoffs:
+        return "not curated"
+    span = min(cutoffs) if min(cutoffs) == max(cutoffs) else f"{min(cutoffs)} to {max(cutoffs)}"
+    return span if len(cutoffs) == k else f"{span} ({len(cutoffs)} of {k} estimates; others not curated)"

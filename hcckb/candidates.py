@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from hcckb.errors import DataError
 from hcckb.queries import named
 from hcckb.store import Row, Store, Term
 from hcckb.terms import KB, TERM
@@ -13,6 +14,7 @@ from hcckb.terms import KB, TERM
 _ITT = TERM + "intention-to-treat"
 _SUBGROUP = KB + "population-"
 _NO_RANK = 99
+_T = TypeVar("_T", int, float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class EvidenceRow:
     as_printed: str
     estimate_iri: str
     resolution: str | None
+    resolution_reason: str | None = None
     p_operator: str | None = None
     data_cutoff: str | None = None
     study_iri: str = ""
@@ -73,7 +76,6 @@ class Candidate:
     strength_rank: int
     source_year: int
     set_aside: str = ""
-    told: str = ""
 
     @property
     def contrast(self) -> tuple[str, str]:
@@ -137,7 +139,23 @@ def candidates(store: Store, *, as_printed: bool = False) -> list[Candidate]:
         {} if as_printed else {_text(r["concerns"]): r for r in _rows(store, "resolutions")},
         {_text(r["analysis"]): _whole(r["rank"]) for r in store.select(_ANALYSIS_RANKS)},
     )
-    return [context.candidate(r) for r in _rows(store, "evidence") if r["superseded_by"] is None]
+    rows = [r for r in _rows(store, "evidence") if r["superseded_by"] is None]
+    _refuse_doubles(store, rows)
+    return [context.candidate(r) for r in rows]
+
+
+def _refuse_doubles(store: Store, rows: Iterable[Row]) -> None:
+    """Refuse an estimate with two values for one property, and two studies with one name."""
+    seen: set[str] = set()
+    names: dict[str, str] = {}
+    for row in rows:
+        iri, study = _text(row["estimate"]), _text(row["study"])
+        if iri in seen:
+            raise DataError(f"{iri} has two values for a property that takes one. Keep one; add a second ev:Estimate.")
+        seen.add(iri)
+        if names.setdefault(store.label(study), study) != study:
+            both = f"{names[store.label(study)]} and {study}"
+            raise DataError(f"{both} are both called {store.label(study)!r}. Give each study a label of its own.")
 
 
 _ANALYSIS_RANKS = "SELECT ?analysis ?rank WHERE { ?analysis skos:inScheme term:scheme-analysis ; ev:rank ?rank }"
@@ -231,10 +249,9 @@ class _Context:
             changed["measure"] = _local(measure)
         return replace(
             printed,
-            row=replace(row, resolution=iri, **changed),
+            row=replace(row, resolution=iri, resolution_reason=reason, **changed),
             endpoint_iri=_text(endpoint) or printed.endpoint_iri,
             measure_iri=_text(measure) or printed.measure_iri,
-            told=reason,
         )
 
     def _joined(self, rows: Iterable[Row], column: str) -> str:
@@ -269,11 +286,19 @@ def _local(term: Term | None) -> str:
 
 
 def _number(term: Term | None) -> float | None:
-    return None if term is None else float(term.value)
+    return None if term is None else _parsed(term, float)
 
 
 def _whole(term: Term | None) -> int | None:
-    return None if term is None else int(term.value)
+    return None if term is None else _parsed(term, int)
+
+
+def _parsed(term: Term, kind: Callable[[str], _T]) -> _T:
+    try:
+        return kind(term.value)
+    except ValueError:
+        mend = "Write it as a number; `hcckb check` names the file and the node."
+        raise DataError(f"{term.value!r} stands in the knowledge base where a number belongs. {mend}") from None
 
 
 def _size(row: Row, column: str, arm: Row) -> int | None:

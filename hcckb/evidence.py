@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class PassedOver:
     as_printed: str
     source: str
     reason: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +121,19 @@ def select(store: Store, /, query: str | None = None, **asked: Any) -> EvidenceT
     found = [c for c in candidates(store, as_printed=criteria.as_printed) if c.contrast in inside]
     passed_over: list[PassedOver] = []
     for test in _tests(store, criteria):
-        passed_over += [_over(c, f"{test.name}: {test.value(c)}") for c in found if not test.passes(c)]
+        passed_over += [_over(c, f"{test.name}: {test.value(c)}", test.name) for c in found if not test.passes(c)]
         found = [c for c in found if test.passes(c)]
     kept, second = _choose(found, _analysis_first(store, criteria))
-    passed_over += [_over(c, reason) for c, reason in second]
-    overlaps = find_overlaps(store, kept)
+    passed_over += [_over(c, reason, "choice") for c, reason in second]
+    rows, overlaps = tuple(c.row for c in kept), find_overlaps(store, kept)
     told = {k: str(v) for k, v in asked.items() if v not in (None, False)}
     return EvidenceTable(
-        tuple(c.row for c in kept),
+        rows,
         tuple(passed_over),
-        tuple(_warnings(kept, overlaps)),
+        (
+            *warnings_of(rows),
+            *(f"{o.study}: one contrast {o.reason}; a pool drops it." for o in _dropped(overlaps, rows)),
+        ),
         chosen.query,
         chosen.title,
         told,
@@ -273,19 +277,21 @@ def _choose(found: Iterable[Candidate], first: str) -> tuple[list[Candidate], li
     return kept, passed
 
 
-def _over(candidate: Candidate, reason: str) -> PassedOver:
+def _over(candidate: Candidate, reason: str, step: str) -> PassedOver:
     row = candidate.row
-    return PassedOver(row.study, row.estimate_iri, row.as_printed, row.source, reason)
+    return PassedOver(row.study, row.estimate_iri, row.as_printed, row.source, reason, step)
 
 
-def _warnings(kept: list[Candidate], overlaps: tuple[Overlap, ...]) -> Iterator[str]:
-    mixed = sorted({c.row.study for c in kept if ";" in c.row.line})
+def _dropped(overlaps: tuple[Overlap, ...], rows: Sequence[EvidenceRow]) -> Iterable[Overlap]:
+    return to_drop(overlaps, (r.estimate_iri for r in rows)).values()
+
+
+def warnings_of(rows: Sequence[EvidenceRow]) -> Iterator[str]:
+    """Say what a reader of these rows must know: mixed lines of therapy, numbers that differ from print."""
+    mixed = sorted({r.study for r in rows if ";" in r.line})
     if mixed:
         yield f"{', '.join(mixed)}: admits more than one line of therapy."
-    changed = [c for c in kept if c.row.resolution]
+    changed = [r for r in rows if r.resolution]
     if changed:
-        told = "; ".join(f"{c.row.study} ({c.row.source}): {c.told}" for c in changed)
-        yield f"{len(changed)} of {len(kept)} estimates differ from what their source printed. {told}"
-
-    for overlap in to_drop(overlaps, (c.row.estimate_iri for c in kept)).values():
-        yield f"{overlap.study}: one contrast {overlap.reason}; a pool drops it."
+        told = "; ".join(f"{r.study} ({r.source}): {r.resolution_reason}" for r in changed)
+        yield f"{len(changed)} of {len(rows)} estimates differ from what their source printed. {told}"

@@ -24,8 +24,8 @@ def find_overlaps(store: Store, chosen: Sequence[Candidate]) -> tuple[Overlap, .
     """Find the estimates that must not enter one pool together.
 
     Patients are shared where a document says so (`ev:overlapsWith` between estimates, studies or populations), or
-    where two contrasts of one study use the same arm. The smaller of the two is the one to drop; where sizes are
-    equal or not known, the one whose IRI sorts later.
+    where two contrasts of one study use the same arm. The smaller of the two is the one to drop, a size that is
+    not curated counting as 0; of equal ones, the one whose IRI sorts later.
 
     Parameters
     ----------

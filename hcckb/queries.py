@@ -149,8 +149,9 @@ def read(path: Path) -> NamedQuery:
     return query
 
 
-def run(store: Store, query: NamedQuery, /, **values: str) -> Solutions | bool | tuple[ox.Triple, ...]:
-    """Bind `values` and run the query."""
+def run(store: Store, query: NamedQuery | str, /, **values: str) -> Solutions | bool | tuple[ox.Triple, ...]:
+    """Bind `values` and run the query, given as it was read or by its name."""
+    query = named(query) if isinstance(query, str) else query
     return store.ask(query.bound(store, values), query.place)
 
 

@@ -140,8 +140,9 @@ def _recomputed(statistic: str, part: str, result: PooledResult) -> Iterator[tup
             "heterogeneity-p-value": ("chi-squared test of Q", result.q_p_value),
             "i-squared": ("(Q - df) / Q", max(0.0, (result.q - result.df) / result.q) if result.q else 0.0),
         }
-        if result.n:
-            simple["participants"] = ("sum of randomised", float(result.n))
+        sizes = [n for r in result.rows for n in (r.n_experimental, r.n_comparator)]
+        if None not in sizes:
+            simple["participants"] = ("sum of randomised", float(sum(n or 0 for n in sizes)))
         if statistic in simple:
             yield simple[statistic]
 

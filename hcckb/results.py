@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,7 @@ class PooledRow:
     as_printed: str = ""
     estimate_iri: str = ""
     resolution: str | None = None
+    resolution_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Dropped:
     study: str
     reason: str
     estimate_iri: str = ""
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class PooledResult:
     dropped: tuple[Dropped, ...] = ()
     warnings: tuple[str, ...] = ()
     title: str = ""
-    provenance: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """Show the pooled line and its rows in a notebook."""

@@ -33,7 +33,13 @@ _SHORT = {
     "objective-response": "ORR",
     "disease-control": "DCR",
 }
-_MEASURES = {"hazard-ratio": "HR", "odds-ratio": "OR", "risk-ratio": "RR"}
+_MEASURES = {
+    "hazard-ratio": "HR",
+    "odds-ratio": "OR",
+    "risk-ratio": "RR",
+    "risk-difference": "RD",
+    "peto-odds-ratio": "Peto OR",
+}
 
 
 def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
@@ -98,6 +104,8 @@ def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
 
 
 def _sizes(row: EvidenceRow | PooledRow) -> str:
+    if isinstance(row.n_experimental, int) and row.n_comparator is None and not row.comparator:
+        return str(row.n_experimental)
     return f"{row.n_experimental or '?'}/{row.n_comparator or '?'}"
 
 
@@ -173,7 +181,7 @@ def _left_out(result: PooledResult) -> list[str]:
         return []
     pooled = {r.study for r in result.rows}
     groups: dict[str, set[str]] = {}
-    last = {d.study: d.reason.partition(":")[0] for d in result.dropped if d.study not in pooled}
+    last = {d.study: d.step or d.reason for d in result.dropped if d.study not in pooled}
     for study, reason in last.items():
         groups.setdefault(reason, set()).add(study)
     lines = ["", f"Read and passed over: {len(result.dropped)} estimates of the selected contrasts (see -f json)."]
@@ -245,7 +253,7 @@ def _term_text(store: Store, term: object) -> str:
     if not value.startswith("http"):
         return str(value)
     label = store.label(value)
-    return label if len(label) <= 40 else compact(value)
+    return label if len(label) <= 60 else compact(value)
 
 
 def pooled_records(groups: Iterable[tuple[str, PooledResult]]) -> tuple[list[dict[str, object]], list[str]]:

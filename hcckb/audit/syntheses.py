@@ -268,6 +268,8 @@ def _participants(book: Book) -> Iterator[Draft]:
         if synthesis is None or printed is None or not synthesis.all("input"):
             continue
         estimates = [n for n in (book.get(i) for i in synthesis.all("input")) if n is not None]
+        if any(n.term("population") != "intention-to-treat" for n in estimates):
+            continue  # a subgroup is not as large as its arms
         arms = {n.one(role) for n in estimates for role in ("experimental", "comparator")}
         sizes = [book.nodes[a].count("randomised") for a in sorted(arms) if a in book.nodes]
         known = [s for s in sizes if s is not None]

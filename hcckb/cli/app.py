@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
-from hcckb.cli import explain, find, judge, out, synthesise
+from hcckb.cli import explain, find, judge, net, out, probe, synthesise
 
 app = typer.Typer(
     name="hcckb",
-    help="Evidence on systemic therapy of advanced hepatocellular carcinoma: query, select, pool, trace. "
-    "Research tool, not medical advice.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -23,6 +25,10 @@ for command in (
     find.terms,
     find.select,
     synthesise.pool,
+    net.network,
+    probe.influence,
+    probe.cumulative,
+    probe.bias,
     explain.why,
     explain.flow,
     explain.show,
@@ -33,3 +39,16 @@ for command in (
     out.export,
 ):
     app.command()(command)
+
+
+@app.callback()
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False,
+) -> None:
+    """Evidence on systemic therapy of advanced hepatocellular carcinoma: query, select, pool, trace.
+
+    Research tool, not medical advice.
+    """
+    if version:
+        typer.echo(f"hcckb {metadata.version('hcckb')}")
+        raise typer.Exit

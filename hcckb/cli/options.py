@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hcckb.errors import UsageError
+from hcckb.errors import OutputError, UsageError
 from hcckb.files import write_whole
 from hcckb.store import Store, load
 
@@ -69,6 +69,8 @@ def emit(text: str, output: Path | None) -> None:
     except BrokenPipeError:  # the reader had enough: `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        raise OutputError(f"cannot write to stdout: {error.strerror}. Choose a file with -o.") from None
 
 
 def say(text: str) -> None:

@@ -29,6 +29,15 @@ class Tau2(StrEnum):
     eb = "EB"
 
 
+class Transform(StrEnum):
+    """Scales on which proportions are pooled."""
+
+    logit = "logit"
+    freeman_tukey = "freeman-tukey"
+    arcsine = "arcsine"
+    none = "none"
+
+
 class Ci(StrEnum):
     """Intervals of the pooled estimate."""
 
@@ -42,6 +51,9 @@ def pool(  # noqa: PLR0913, PLR0917 - one parameter per option
     endpoint: o.Endpoint = None,
     data: Annotated[Path | None, typer.Option(help="Pool this CSV of your own instead of the graph.")] = None,
     measure: o.Measure = None,
+    transform: Annotated[
+        Transform | None, typer.Option(help="Scale for --measure proportion: logit when absent.")
+    ] = None,
     model: Annotated[str, typer.Option(help="random, common, or rule:NAME (rule:kim2017).")] = "random",
     tau2: Annotated[Tau2, typer.Option(help="Between-study variance.")] = Tau2.reml,
     ci: Annotated[Ci, typer.Option(help="Interval of the pooled estimate.")] = Ci.hksj,
@@ -80,7 +92,9 @@ def pool(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     asked = requested(name, locals(), param)
     if data is not None:
-        table = _own_table(data, measure, name, asked)
+        table = _own_table(data, measure, name, asked, transform)
+    elif transform is not None:
+        raise UsageError("--transform is for a table of your own: --data FILE.csv --measure proportion.")
     else:
         table = select_evidence(o.open_store(kb, only_kb), name, **asked)
     method: dict[str, str | float] = {"model": model, "tau2": tau2.value, "ci": ci.value, "level": level}
@@ -94,7 +108,12 @@ def pool(  # noqa: PLR0913, PLR0917 - one parameter per option
     _emit_one(result, output_format, output)
 
 
-def _own_table(data: Path, measure: str | None, query: str | None, asked: dict[str, object]) -> EvidenceTable:
+_SHORT = {"HR": "hazard-ratio", "OR": "odds-ratio", "RR": "risk-ratio", "RD": "risk-difference"}
+
+
+def _own_table(
+    data: Path, measure: str | None, query: str | None, asked: dict[str, object], transform: Transform | None
+) -> EvidenceTable:
     from hcckb.usertable import MEASURES, read_table
 
     if query is not None:
@@ -104,7 +123,7 @@ def _own_table(data: Path, measure: str | None, query: str | None, asked: dict[s
         raise UsageError(f"--{ignored[0].replace('_', '-')} selects from the graph and means nothing with --data.")
     if measure is None:
         raise UsageError(f"--data needs --measure: {', '.join(MEASURES)}.")
-    return read_table(data, {"HR": "hazard-ratio", "OR": "odds-ratio", "RR": "risk-ratio"}.get(measure, measure))
+    return read_table(data, _SHORT.get(measure, measure), transform.value if transform else None)
 
 
 def _draw(result: object, plots: list[Path], funnels: list[Path]) -> None:

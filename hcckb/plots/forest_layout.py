@@ -181,7 +181,7 @@ def _cell_width(rows: tuple[RowText, ...], key: str, heading: str) -> float:
 
 def _row_text(result: PooledResult, row: PooledRow, notes: Footnotes, options: ForestOptions) -> RowText:
     """Wrap the texts of a row, and register its footnotes."""
-    mark = notes.mark(sentence(row.resolution)) if row.resolution else ""
+    mark = notes.mark(sentence(row.resolution_reason or "corrected by a curator")) if row.resolution else ""
     same_level = math.isclose(row.ci_level, result.level, abs_tol=1e-9)
     level_mark = "" if same_level else notes.mark(f"{percent(row.ci_level)} interval, as printed.")
     room = _STUDY_WIDTHS[1] - text_width(mark, _SIZE)
@@ -226,7 +226,7 @@ def _tooltip(result: PooledResult, row: PooledRow) -> str:
         f"weight {percent(row.weight, 1)}" if result.k > 1 else "",
         f"printed: {row.as_printed}" if row.as_printed else "",
         f"source: {where}" if where else "",
-        f"note: {row.resolution}" if row.resolution else "",
+        f"note: {row.resolution_reason or row.resolution}" if row.resolution else "",
     ]
     return one_line("; ".join(part for part in parts if part))
 

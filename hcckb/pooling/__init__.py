@@ -5,6 +5,9 @@ Nothing here knows of RDF, files or figures. Import the family that is needed:
 - `hcckb.pooling.effects`: printed numbers to log ratios and standard errors
 - `hcckb.pooling.heterogeneity`: Q, tau2, I2, H2 and the interval of tau2
 - `hcckb.pooling.pairwise`: common-effect and random-effects pooling
+- `hcckb.pooling.counts`, `hcckb.pooling.raw`, `hcckb.pooling.proportions`: two-by-two tables and single-arm shares
+- `hcckb.pooling.network`: network meta-analysis
+- `hcckb.pooling.influence`, `hcckb.pooling.regression`, `hcckb.pooling.trimfill`: sensitivity and moderators
 - `hcckb.pooling.rules`: published rules that choose the model from the data
 - `hcckb.pooling.bias`: tests for small-study effects
 """

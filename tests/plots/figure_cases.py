@@ -112,7 +112,8 @@ def _row(study: dict[str, Any], y: float, se: float, weight: float) -> PooledRow
         experimental=study.get("experimental", ""), comparator=study.get("comparator", "placebo"),
         n_experimental=n[0], n_comparator=n[1], source="S000", locator="Table 2",
         as_printed=f"{value} ({lower}-{upper})", estimate_iri=f"kb:{study['study']}",
-        resolution=study.get("resolution"),
+        resolution="kb:resolution-x" if study.get("resolution") else None,
+        resolution_reason=study.get("resolution"),
     )  # fmt: skip
 
 
