@@ -119,3 +119,9 @@ def subjects(store: Store) -> set[str]:
     found = {quad.subject.value for quad in store.quads if quad.predicate.value == TYPE}
     assert found
     return found
+
+
+def test_what_is_printed_is_figures_or_a_few_words_never_a_sentence(kb):
+    """ev:asPrinted has at most 14 words: a document's sentences stay in the document."""
+    printed = {q.object.value for q in kb.quads if q.predicate.value == EV + "asPrinted"}
+    assert [text for text in printed if len(re.findall(r"[A-Za-z]{2,}", text)) > 14] == []
