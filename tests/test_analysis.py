@@ -249,3 +249,10 @@ def test_the_result_shows_itself_in_a_notebook(seven):
     html = pool(seven)._repr_html_()
     assert "RESORCE" in html
     assert "k = 7" in html
+
+
+def test_a_pooled_result_is_a_frame_of_its_rows(kb):
+    result = pool(select(kb, "second-line-placebo-vegfr", endpoint="OS"))
+    frame = result.to_frame()
+    assert list(frame["study"]) == [r.study for r in result.rows]
+    assert frame["weight"].sum() == pytest.approx(1.0)
