@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hcckb.analysis import pool, pool_by
+    from hcckb.analysis.pool import pool, pool_by
     from hcckb.cards import card
     from hcckb.checks import check
     from hcckb.errors import HcckbError
@@ -48,8 +48,8 @@ _HOME = {
     "library": "hcckb.queries",
     "load": "hcckb.store",
     "named": "hcckb.queries",
-    "pool": "hcckb.analysis",
-    "pool_by": "hcckb.analysis",
+    "pool": "hcckb.analysis.pool",
+    "pool_by": "hcckb.analysis.pool",
     "read_table": "hcckb.usertable",
     "reproduce": "hcckb.reproduction",
     "run": "hcckb.queries",

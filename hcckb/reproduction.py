@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hcckb.analysis import pool
+from hcckb.analysis.pool import pool
 from hcckb.candidates import candidates
 from hcckb.errors import UnknownNameError
 from hcckb.evidence import EvidenceTable, version

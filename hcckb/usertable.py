@@ -40,6 +40,14 @@ class ProportionRow(EvidenceRow):
     transform: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsRow(EvidenceRow):
+    """An effect of two arms with the counts it comes from, of `n_experimental` and `n_comparator` participants."""
+
+    events_experimental: int
+    events_comparator: int
+
+
 def read_table(path: Path, measure: str, transform: str | None = None) -> EvidenceTable:
     """Read a user's CSV.
 
@@ -190,7 +198,17 @@ def _from_counts(
         limits = np.array([y, y - _Z95 * se, y + _Z95 * se])
         value, lower, upper = (float(x) for x in (limits if measure == "risk-difference" else np.exp(limits)))
         common = _common(path, number, record, measure, (value, lower, upper))
-        rows.append(EvidenceRow(**common, ci_level=0.95, n_experimental=n1, n_comparator=n2, as_printed=printed))
+        rows.append(
+            CountsRow(
+                **common,
+                ci_level=0.95,
+                n_experimental=n1,
+                n_comparator=n2,
+                as_printed=printed,
+                events_experimental=a,
+                events_comparator=c,
+            )
+        )
     return rows, tuple(left), found.warnings
 
 

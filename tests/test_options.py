@@ -10,9 +10,9 @@ import pytest
 
 from hcckb.checks import check, errors
 from hcckb.errors import UnknownNameError, UsageError
-from hcckb.option_text import option_records, options_text
 from hcckb.options import DISCLAIMER, Option, Profile, disagreements, options
 from hcckb.store import Store, load
+from hcckb.text.options import option_records, options_text
 
 KB = Path(__file__).parent / "data" / "kb-guidance"
 HEADER = "".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hcckb.analysis import pool, pool_by
+from hcckb.analysis.pool import pool, pool_by
 from hcckb.candidates import candidates
 from hcckb.evidence import select
 from hcckb.overlaps import Overlap, find_overlaps, to_drop

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hcckb.analysis import pool, pool_by
+from hcckb.analysis.pool import pool, pool_by
 from hcckb.errors import DataError, HcckbError, PoolingError, TableError, UsageError
 from hcckb.usertable import COUNT_MEASURES, RATIO_MEASURES, read_table
 

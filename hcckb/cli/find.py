@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hcckb import tables
 from hcckb.cli import options as o
-from hcckb.errors import UnknownNameError, UsageError
-from hcckb.evidence import COLUMNS, Criteria
-from hcckb.evidence import select as select_evidence
+from hcckb.cli.selecting import Asked, Params, parsed, selecting
+from hcckb.errors import UnknownNameError
+from hcckb.evidence import COLUMNS
 from hcckb.queries import library, named, run
 from hcckb.records import to_csv, to_json
-from hcckb.selection import DEFAULT_QUERY, FILTERS
 from hcckb.store import Solutions
-
-ASKED = frozenset(FILTERS) | {f.name for f in fields(Criteria)}
-Params = Annotated[
-    list[str] | None,
-    typer.Option("--param", "-p", help="A parameter of the query, as name=value. Repeatable."),
-]
-
-
-def parsed(params: list[str] | None) -> dict[str, str]:
-    """Split name=value pairs."""
-    pairs = [p.partition("=") for p in params or []]
-    for name, equals, _ in pairs:
-        if not equals or not name:
-            raise UsageError(f"--param {name!r}: write it as name=value, e.g. --param target=MET.")
-    return {name: value for name, _, value in pairs}
-
-
-def requested(query: str | None, options: Mapping[str, Any], params: list[str] | None) -> dict[str, Any]:
-    """Join the options of a selection with the parameters of its query."""
-    asked = {k: v for k, v in options.items() if k in ASKED}
-    for name, value in parsed(params).items():
-        own = [p.name for p in named(query or DEFAULT_QUERY).parameters]
-        if name not in own:
-            takes = ", ".join(own) or "none"
-            raise UsageError(f"{query or DEFAULT_QUERY} has no parameter {name!r}; it takes: {takes}.")
-        if asked.get(name) not in (None, False):
-            raise UsageError(f"--{name} and --param {name} ask the same. Leave one of them out.")
-        asked[name] = value
-    return asked
+from hcckb.text import tables
 
 
 def queries(output_format: o.AsFormat = o.Format.table) -> None:
@@ -130,40 +98,15 @@ def _in(row: object, scheme: str) -> bool:
     return str(row["scheme"].value).endswith(f"/scheme-{scheme}")  # type: ignore[index]
 
 
-def select(  # noqa: PLR0913, PLR0917 - one parameter per option
-    name: o.Query = None,
-    endpoint: o.Endpoint = None,
-    line: o.Line = None,
-    comparator: o.Comparator = None,
-    target: o.Target = None,
-    agent: o.Agent = None,
-    agent_class: o.AgentClass = None,
-    phase: o.Phase = None,
-    masking: o.Masking = None,
-    year: o.Year = None,
-    only: o.Only = False,
-    measure: o.Measure = None,
-    population: o.Population = None,
-    analysis: o.Analysis = None,
-    assessment: o.Assessment = None,
-    source: o.Source = None,
-    as_printed: o.AsPrinted = False,
-    param: Params = None,
-    output_format: o.AsFormat = o.Format.table,
-    output: o.Output = None,
-    kb: o.Kb = None,
-    only_kb: o.OnlyKb = False,
-) -> None:
+@selecting(pooling=False, own=False)
+def select(asked: Asked) -> None:
     """Give the evidence table: one printed estimate per study and contrast, with its source.
 
     Example: hcckb select second-line-placebo-vegfr --endpoint OS
     """
-    asked = requested(name, locals(), param)
-    table = select_evidence(o.open_store(kb, only_kb), name, **asked)
-    if output_format is o.Format.table:
-        text = tables.evidence_text(table)
-    elif output_format is o.Format.csv:
-        text = to_csv(table.to_dicts(), COLUMNS)
-    else:
-        text = to_json({"rows": table.to_dicts(), "passed_over": table.passed_over, "warnings": table.warnings})
-    o.emit(text, output)
+    table = asked.table()
+    asked.emit(
+        lambda: tables.evidence_text(table),
+        {"rows": table.to_dicts(), "passed_over": table.passed_over, "warnings": table.warnings},
+        lambda: (table.to_dicts(), COLUMNS),
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.find import parsed
+from hcckb.cli.selecting import parsed
 from hcckb.records import to_csv, to_json
 
 
@@ -22,8 +22,8 @@ def audit(
 
     Example: hcckb audit REACH
     """
-    from hcckb import tables
     from hcckb.audit import audit as run_audit
+    from hcckb.text import tables
 
     findings = run_audit(o.open_store(kb, only_kb), name)
     if output_format is o.Format.table:
@@ -59,8 +59,8 @@ def options(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: hcckb options --prior sorafenib --tolerated --afp 500
     """
-    from hcckb import option_text
     from hcckb import options as choices
+    from hcckb.text import options as option_text
 
     profile = choices.Profile(
         prior=tuple(prior or ()),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.find import Params, parsed
+from hcckb.cli.selecting import Params, parsed
 from hcckb.errors import UsageError
 from hcckb.queries import named, run
 from hcckb.records import to_csv, to_json
@@ -24,7 +24,8 @@ def check(
 
     Example: hcckb check
     """
-    from hcckb import checks, tables
+    from hcckb import checks
+    from hcckb.text import tables
 
     findings = checks.check(o.open_store(kb, only_kb), shapes=shapes)
     if output_format is o.Format.table:

@@ -12,12 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hcckb import sensitivity
-from hcckb.analysis import pool
+from hcckb.analysis import sensitivity
+from hcckb.analysis.pool import pool
 from hcckb.cli import probe
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError, UsageError
 from hcckb.evidence import select
-from hcckb.sensitivity_text import BIAS_COLUMNS, CUMULATIVE_COLUMNS, INFLUENCE_COLUMNS
+from hcckb.text.sensitivity import BIAS_COLUMNS, CUMULATIVE_COLUMNS, INFLUENCE_COLUMNS
 
 QUERY = "second-line-placebo-vegfr"
 COLUMNS = {"bias": BIAS_COLUMNS, "influence": INFLUENCE_COLUMNS, "cumulative": CUMULATIVE_COLUMNS}

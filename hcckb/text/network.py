@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from hcckb.network_results import NetworkResult
-from hcckb.tables import DISCLAIMER, grid, p_text
+from hcckb.analysis.network_results import NetworkResult
+from hcckb.text.tables import DISCLAIMER, grid, p_text
 
 WIDTH = 108
 _MEASURES = {"hazard-ratio": "HR", "odds-ratio": "OR", "risk-ratio": "RR"}

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from hcckb.analysis import pool
+from hcckb.analysis.pool import pool
 from hcckb.errors import PoolingError, UnknownNameError, UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
@@ -115,14 +115,14 @@ def influence(table: EvidenceTable, **method: str | float) -> Sensitivity[Withou
     Parameters
     ----------
     table : EvidenceTable
-        As for :func:`hcckb.analysis.pool`.
+        As for :func:`hcckb.analysis.pool.pool`.
     **method
-        As for :func:`hcckb.analysis.pool`. A rule chooses the model once, from all studies.
+        As for :func:`hcckb.analysis.pool.pool`. A rule chooses the model once, from all studies.
 
     Raises
     ------
     PoolingError
-        If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool`.
+        If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
     """
     result = pool(table, **method)
     y, v = _arrays(result)
@@ -154,12 +154,12 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
     Parameters
     ----------
     table : EvidenceTable
-        As for :func:`hcckb.analysis.pool`.
+        As for :func:`hcckb.analysis.pool.pool`.
     by : {"year", "precision"}
         Order of entry: year of the primary report, studies of one year by name; or smallest standard
         error first, which shows what the small studies add.
     **method
-        As for :func:`hcckb.analysis.pool`. A rule chooses the model once, from all studies.
+        As for :func:`hcckb.analysis.pool.pool`. A rule chooses the model once, from all studies.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
     UsageError
         If a study has no year.
     PoolingError
-        If fewer than two estimates can be pooled, or as :func:`hcckb.analysis.pool`.
+        If fewer than two estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
     """
     if by not in ORDERS:
         raise UnknownNameError(by, "order of entry", ORDERS, ", ".join(ORDERS))
@@ -195,9 +195,9 @@ def bias(table: EvidenceTable, **method: str | float) -> Sensitivity[BiasTest]:
     Parameters
     ----------
     table : EvidenceTable
-        As for :func:`hcckb.analysis.pool`.
+        As for :func:`hcckb.analysis.pool.pool`.
     **method
-        As for :func:`hcckb.analysis.pool`; trim and fill pools by it.
+        As for :func:`hcckb.analysis.pool.pool`; trim and fill pools by it.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def bias(table: EvidenceTable, **method: str | float) -> Sensitivity[BiasTest]:
     Raises
     ------
     PoolingError
-        If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool`.
+        If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
     """
     result = pool(table, **method)
     if result.k < 3:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from hcckb.analysis import pool, pool_by
+from hcckb.analysis.pool import pool, pool_by
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError, UsageError
 from hcckb.evidence import select
 from hcckb.records import to_json

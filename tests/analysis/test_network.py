@@ -11,13 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hcckb.analysis import pool
+from hcckb.analysis.network import NetworkMethod, network, networks
+from hcckb.analysis.pool import pool
 from hcckb.cli import net
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.evidence import select
-from hcckb.network import NetworkMethod, network, networks
-from hcckb.network_text import league_records, network_text
 from hcckb.records import to_json
+from hcckb.text.network import league_records, network_text
 
 CONTRACT = [
     "treatments",

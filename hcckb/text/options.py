@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hcckb.options import DISCLAIMER, Disagreement, Option, TrialResult
-from hcckb.tables import digits_text, grid
+from hcckb.text.tables import digits_text, grid
 
 COLUMNS = (
     "name",

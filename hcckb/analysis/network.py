@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from hcckb.analysis import RATIOS
+from hcckb.analysis.network_results import DirectIndirect, NetworkResult, NetworkRow, Relative
+from hcckb.analysis.pool import RATIOS
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.evidence import EvidenceTable
-from hcckb.network_results import DirectIndirect, NetworkResult, NetworkRow, Relative
 from hcckb.overlaps import to_drop
 from hcckb.pooling.effects import Effects, back_transform, generic, log_ratio
 from hcckb.pooling.network import Network, QTest, connected_parts, pool_network

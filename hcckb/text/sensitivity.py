@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from dataclasses import fields
 
+from hcckb.analysis.sensitivity import BiasTest, Sensitivity, UpToStudy, WithoutStudy
 from hcckb.results import PooledResult
-from hcckb.sensitivity import BiasTest, Sensitivity, UpToStudy, WithoutStudy
-from hcckb.tables import DISCLAIMER, grid, model_text, p_text, ratio_text
+from hcckb.text.tables import DISCLAIMER, grid, model_text, p_text, ratio_text
 
 INFLUENCE_COLUMNS = tuple(f.name for f in fields(WithoutStudy))
 CUMULATIVE_COLUMNS = tuple(f.name for f in fields(UpToStudy))

@@ -1,0 +1,35 @@
+"""The options that commands share: declared once, the same in all of them."""
+
+from __future__ import annotations
+
+import pytest
+from typer.main import get_command
+
+from hcckb.cli.app import app
+
+OWN = "study,value,ci_lower,ci_upper,year\nA,0.8,0.6,1.07,2010\nB,0.7,0.5,0.98,2012\nC,0.9,0.7,1.16,2014\n"
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text(OWN, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["bias", "influence", "cumulative"])
+def test_commands_that_pool_take_a_table_of_ones_own(command, own, name):
+    ran = command(name, "--data", own, "--measure", "HR", "-f", "json")
+    assert ran.code == 0
+    assert ran.json()["pooled"] == command("pool", "--data", own, "--measure", "HR", "-f", "json").json()
+
+
+def test_own_table_and_query_are_refused_together(command, own):
+    ran = command("bias", "second-line-placebo", "--data", own, "--measure", "HR")
+    assert ran.code == 2
+    assert "second-line-placebo" in ran.err
+
+
+def test_argument_of_a_command_comes_before_the_query():
+    params = get_command(app).commands["why"].params
+    assert [p.name for p in params[:3]] == ["study", "name", "endpoint"]
