@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hcckb.cli import explain, find, judge, net, out, probe, synthesise
+from hcckb.cli import explain, find, judge, judgement, net, out, probe, synthesise
 
 app = typer.Typer(
     name="hcckb",
@@ -29,6 +29,8 @@ for command in (
     probe.influence,
     probe.cumulative,
     probe.bias,
+    judgement.absolute,
+    judgement.grade,
     explain.why,
     explain.flow,
     explain.show,
