@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hcckb.plots import save_forest as forest
     from hcckb.plots import save_funnel as funnel
     from hcckb.queries import library, named, run
+    from hcckb.report import pooled_report, write_report
     from hcckb.reproduction import reproduce
     from hcckb.results import PooledResult
     from hcckb.store import Store, load
@@ -50,11 +51,13 @@ _HOME = {
     "named": "hcckb.queries",
     "pool": "hcckb.analysis.pool",
     "pool_by": "hcckb.analysis.pool",
+    "pooled_report": "hcckb.report",
     "read_table": "hcckb.usertable",
     "reproduce": "hcckb.reproduction",
     "run": "hcckb.queries",
     "select": "hcckb.evidence",
     "why": "hcckb.evidence",
+    "write_report": "hcckb.report",
 }
 
 __all__ = [
@@ -74,11 +77,13 @@ __all__ = [
     "named",
     "pool",
     "pool_by",
+    "pooled_report",
     "read_table",
     "reproduce",
     "run",
     "select",
     "why",
+    "write_report",
 ]
 
 

@@ -31,6 +31,7 @@ for command in (
     probe.bias,
     judgement.absolute,
     judgement.grade,
+    judgement.report,
     explain.why,
     explain.flow,
     explain.show,

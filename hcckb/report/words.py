@@ -1,0 +1,125 @@
+"""Sentences with the numbers filled in: the answer, and the methods paragraph."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hcckb.evidence import EvidenceTable
+from hcckb.results import ModelSummary, PooledResult
+from hcckb.text.tables import model_text, p_text
+
+_ESTIMATORS = {
+    "REML": "restricted maximum likelihood",
+    "ML": "maximum likelihood",
+    "DL": "DerSimonian and Laird's method",
+    "DL2": "the two-step method of DerSimonian and Laird",
+    "PM": "Paule and Mandel's method",
+    "EB": "the empirical Bayes method",
+    "SJ": "Sidik and Jonkman's method",
+    "HE": "Hedges's method",
+    "HS": "Hunter and Schmidt's method",
+}
+_INTERVALS = {
+    "wald": "Wald's method",
+    "hksj": "Hartung and Knapp's method",
+    "hksj-guarded": "Hartung and Knapp's method, never narrower than Wald's",
+}
+
+
+def plain(name: str) -> str:
+    """Write a kebab-case name as words."""
+    return name.replace("-", " ")
+
+
+def interval(estimate: float, lower: float, upper: float) -> str:
+    """Write an estimate with its interval, three decimals."""
+    return f"{estimate:.3f} ({lower:.3f} to {upper:.3f})"
+
+
+def answer(result: PooledResult) -> str:
+    """Say the pooled result in one sentence."""
+    what = f"{plain(result.endpoint)}, {plain(result.measure)}".strip(", ")
+    level = f"{100 * result.level:g} % interval"
+    spread = f"{result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f})"
+    model = model_text(result.model, result.tau2_method, result.ci_method)
+    return f"{what[:1].upper()}{what[1:]} {spread}, {p_text(result.p_value)}; {result.k} estimates; {model}."
+
+
+def agreement(result: PooledResult) -> str:
+    """Say whether the models shown agree that the interval excludes no effect."""
+    null = 1.0 if result.scale == "log" else 0.0
+    main = ModelSummary(
+        label="the main model",
+        model=result.model,
+        tau2_method=result.tau2_method,
+        ci_method=result.ci_method,
+        estimate=result.estimate,
+        ci_lower=result.ci_lower,
+        ci_upper=result.ci_upper,
+        p_value=result.p_value,
+        tau2=result.tau2,
+    )
+    every = (main, *result.beside)
+    excludes = [m.label for m in every if not m.ci_lower <= null <= m.ci_upper]
+    holds = [m.label for m in every if m.ci_lower <= null <= m.ci_upper]
+    if not result.beside:
+        return ""
+    if not holds:
+        return "All models shown agree: their intervals exclude no effect."
+    if not excludes:
+        return "All models shown agree: their intervals hold no effect."
+    return f"The models disagree: no effect is excluded by {_joined(excludes)}, not by {_joined(holds)}."
+
+
+def methods_paragraph(table: EvidenceTable, result: PooledResult) -> str:
+    """Write the methods section that a paper would need, with the numbers filled in."""
+    return " ".join([*_selection(table), *_synthesis(result), *_versions(result)])
+
+
+def _selection(table: EvidenceTable) -> list[str]:
+    studies = len({r.study for r in table.rows})
+    if not table.kb_version:
+        return [f"{len(table.rows)} estimates of {studies} studies were taken from {table.query}."]
+    asked = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in table.asked.items())
+    view = "as printed" if table.asked.get("as_printed") else "with documented corrections of printed errors"
+    corrected = sum(r.resolution is not None for r in table.rows)
+    kinds = Counter(r.source for r in table.rows)
+    return [
+        f"Estimates were selected from the hcckb knowledge base {table.kb_version} by the query {table.query}"
+        + (f" ({asked})," if asked else ",")
+        + f" {view}.",
+        "For each contrast one estimate was chosen by fixed rules: intention to treat before other populations, final "
+        "or updated before primary before interim analyses, reports nearer to the trial before secondary ones.",
+        f"{len(table.rows)} estimates of {studies} studies from {len(kinds)} documents entered; "
+        f"{len(table.passed_over)} other reports of the selected contrasts were read and passed over; "
+        f"{corrected} of the estimates that entered differ from print by a curator's correction.",
+    ]
+
+
+def _synthesis(result: PooledResult) -> list[str]:
+    scale = "as natural logarithms, with standard errors from the printed intervals at their own level"
+    ratio = result.scale == "log"
+    effects = f"{plain(result.measure).capitalize()}s were pooled {scale if ratio else 'on their own scale'}."
+    if result.k < 2:
+        return [effects, "A single estimate stands for itself."]
+    if result.model == "common":
+        model = "A common-effect model with inverse-variance weights was used, with a Wald interval."
+    else:
+        estimator = _ESTIMATORS.get(str(result.tau2_method), str(result.tau2_method))
+        model = (
+            f"A random-effects model was used; the between-study variance was estimated by {estimator}, the interval "
+            f"of the mean by {_INTERVALS[result.ci_method]}."
+        )
+    spread = (
+        f"Heterogeneity is described by Cochran's Q, I2 and the between-study variance with its Q-profile interval"
+        f"{', and by a prediction interval' if result.prediction_lower is not None else ''}."
+    )
+    return [effects, model, spread]
+
+
+def _versions(result: PooledResult) -> list[str]:
+    return [f"Computed with hcckb {result.provenance.get('software_version', 'unreleased')}."]
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
