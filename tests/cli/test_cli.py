@@ -65,10 +65,12 @@ def test_every_command_has_an_example():
 
 
 @pytest.mark.parametrize("line", list(examples()))
-def test_the_examples_of_the_help_run(command, line):
+def test_the_examples_of_the_help_run(command, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     ran = command(*line)
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.endswith("\n")
+    written = [n.name for n in tmp_path.iterdir()]
+    assert (ran.code, ran.err) == (0, "".join(f"wrote {n}\n" for n in written))
+    assert written or ran.out.endswith("\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
