@@ -25,9 +25,16 @@ SEVERITIES = ("error", "warning", "info")
 _SHACL_SEVERITIES = {SH + "Violation": "error", SH + "Warning": "warning", SH + "Info": "info"}
 _SUBJECT = re.compile(r"^((?:kb|term|ev):[^\s;,]+|<[^>\s]+>)(?=\s)", re.MULTILINE)
 _FIGURE = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+_CARDINALS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_ORDINALS = ("second", "third", "fourth", "fifth")
+_SPELLED = {word: Decimal(n) for words in (_CARDINALS, _ORDINALS) for n, word in enumerate(words, start=2)} | {
+    "half": Decimal("0.5"),
+    "three-fourths": Decimal("0.75"),
+}
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _PRINTED = (
     *("value", "ciLower", "ciUpper", "pValue", "medianMonths", "proportion", "correlation", "percent", "count"),
-    *("univariateP", "survivalMonths"),
+    *("univariateP", "survivalMonths", "rangeLower", "rangeUpper"),
 )
 _CONCERNED = "SELECT DISTINCT ?node WHERE { ?resolution a ev:Resolution ; ev:concerns ?node }"
 
@@ -187,12 +194,16 @@ _SHARES = frozenset(TERM + name for name in ("i-squared", "risk-difference", "ra
 def printed_figures(text: str) -> frozenset[Decimal]:
     """Give the numbers in a printed text; a middle dot or comma is a decimal point, a comma may also part thousands.
 
+    Numbers in words count too, as far as the documents print them so: two to ten, second to fifth, half,
+    three-fourths.
+
     >>> sorted(printed_figures("HR 0,80 (0·62-1.03), n = 12,035"))
     [Decimal('0.62'), Decimal('0.80'), Decimal('1.03'), Decimal('12.035'), Decimal('12035')]
     """
     joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
     pointed = (re.sub("(?<=\\d)[,\N{MIDDLE DOT}](?=\\d)", ".", reading) for reading in (text, joined))
-    return frozenset(Decimal(figure) for reading in pointed for figure in _FIGURE.findall(reading))
+    figures = {Decimal(figure) for reading in pointed for figure in _FIGURE.findall(reading)}
+    return frozenset(figures | {_SPELLED[word] for word in _WORD.findall(text.lower()) if word in _SPELLED})
 
 
 def _is_printed(text: str, figures: frozenset[Decimal], *, percent: bool) -> bool:

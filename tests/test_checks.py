@@ -145,6 +145,8 @@ def test_shapes_that_are_no_turtle_are_refused(tmp_path, monkeypatch):
         ("P < .001", "0.001"),
         ("n = 1,035", "1035"),
         ("not reached", ""),
+        ("four of the 11", "4 11"),
+        ("fifth most common, three-fourths", "5 0.75"),
     ],
 )
 def test_figures_are_read_as_documents_print_them(text, figures):
@@ -153,6 +155,7 @@ def test_figures_are_read_as_documents_print_them(text, figures):
 
 def test_a_figure_is_not_found_inside_a_longer_one():
     assert Decimal("0.8") not in printed_figures("0.89 (0.62-1.08)")
+    assert printed_figures("second-line, two-sided") == frozenset()
 
 
 @pytest.fixture(scope="module")

@@ -69,3 +69,9 @@ def test_a_biomarker_finding_and_an_unavailable_table_are_told_with_their_source
     (finding,) = rows(cohort, "biomarker-findings")
     assert (finding["key"], finding["finding"]) == ("S003", "response did not differ by PD-L1")
     assert rows(cohort, "unavailable")[0]["item"] == "Table 1"
+
+
+def test_a_background_figure_keeps_both_ends_of_its_range(cohort):
+    (figure,) = rows(cohort, "background-figures")
+    assert (figure["range_lower"], figure["range_upper"], figure["value"]) == ("3", "4", None)
+    assert figure["topic"].endswith("/survival-without-active-treatment")

@@ -37,6 +37,7 @@ def test_every_statement_has_source_locator_and_print(files):
         "patient_records",
         "approvals",
         "biomarkers",
+        "background",
     ):
         assert files[name], name
         assert all(row["source"] and row["locator"] and row["as_printed"] for row in files[name]), name
@@ -76,6 +77,7 @@ def test_every_statement_has_source_locator_and_print(files):
         ),
         ("approvals", {"agent": "nivolumab", "date": "2021-04", "status": "voted-against", "line": "second-line"}),
         ("biomarkers", {"biomarker": "pd-l1-expression", "criterion": "PD-L1 present", "source": "S003"}),
+        ("background", {"topic": "survival-without-active-treatment", "range_lower": "3.0", "unit": "month"}),
         ("unavailable", {"item": "Table 1", "what": "trials of second-line therapy", "source": "S003"}),
         ("syntheses", {"synthesis": "Pooled trials", "participants": "542", "pools": "Cohort 2016"}),
         (
