@@ -1,8 +1,8 @@
-"""Tests for small-study effects: Begg and Mazumdar's rank test and Egger's regression."""
+"""Tests for small-study effects from estimates and variances: Begg and Mazumdar, Egger, Thompson and Sharp."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,16 @@ from hcckb.pooling.mixed import fit_mixed
 EGGER_MODELS = ("multiplicative", "random", "common")
 FEW = 10
 EXACT_BELOW = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Kendall's S with its standard error, tau-b, and whether there are ties."""
+
+    score: int
+    se: float
+    tau: float
+    ties: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,28 +114,21 @@ def begg(estimate: ArrayLike, variance: ArrayLike) -> RankTest:
     >>> test.score, round(test.p_value, 3), round(test.p_value_exact, 3)
     (4, 0.174, 0.333)
     """
-    y, v = _studies(estimate, variance)
+    y, v = checked_studies(estimate, variance)
     y = y - y[np.argmin(v)]
     w = 1.0 / v
     # v - 1/sum(w), written so that it does not cancel when one study holds nearly all weight.
     others = np.array([np.delete(w, i).sum() for i in range(len(w))])
     deviate = (y - w @ y / w.sum()) / np.sqrt(v * others / w.sum())
-    pairs = np.triu_indices(len(y), 1)
-    across = np.sign(deviate[:, None] - deviate)[pairs]
-    along = np.sign(v[:, None] - v)[pairs]
-    score = round(float(across @ along))
-    possible = np.sqrt(np.count_nonzero(across)) * np.sqrt(np.count_nonzero(along))
-    if possible == 0:
-        raise PoolingError("all variances, or all estimates, are equal: they cannot be ranked. Do not test.")
-    ties = np.count_nonzero(across) < len(across) or np.count_nonzero(along) < len(along)
-    exact = None if ties or len(y) >= EXACT_BELOW else _kendall_tail(abs(score), len(y))
-    se = float(np.sqrt(_score_variance(deviate, v)))
+    rank = kendall(deviate, v)
+    score, se = rank.score, rank.se
+    exact = None if rank.ties or len(y) >= EXACT_BELOW else _kendall_tail(abs(score), len(y))
     z, corrected = score / se, float(np.sign(score)) * max(0, abs(score) - 1) / se
     tail, tail_corrected = float(ndtr(-abs(z))), float(ndtr(-abs(corrected)))
     return RankTest(
         k=len(y),
         score=score,
-        tau=float(score / possible),
+        tau=rank.tau,
         se=se,
         statistic=z,
         p_value=2 * tail,
@@ -135,7 +138,7 @@ def begg(estimate: ArrayLike, variance: ArrayLike) -> RankTest:
         p_value_corrected_one_sided=tail_corrected,
         p_value_exact=None if exact is None else min(1.0, 2 * exact),
         p_value_exact_one_sided=exact,
-        note=_note(len(y)),
+        note=bias_note(len(y)),
     )
 
 
@@ -191,7 +194,7 @@ def egger(
     if model not in EGGER_MODELS:
         raise UnknownNameError(model, "model of Egger's test", EGGER_MODELS, ", ".join(EGGER_MODELS))
     level = checked_level(level)
-    y, v = _studies(estimate, variance)
+    y, v = checked_studies(estimate, variance)
     origin, se = float(y[np.argmin(v)]), np.sqrt(v)
     y = y - origin
     if np.ptp(se) <= 1e-10 * se.max():
@@ -222,11 +225,60 @@ def egger(
         limit_lower=limit - half,
         limit_upper=limit + half,
         tau2=fit.tau2,
-        note=_note(len(y)),
+        note=bias_note(len(y)),
     )
 
 
-def _studies(estimate: ArrayLike, variance: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def thompson_sharp(estimate: ArrayLike, variance: ArrayLike, *, tau2: str = "DL", level: float = 0.95) -> EggerTest:
+    r"""Egger's test with an additive between-study variance and a t distribution.
+
+    Parameters
+    ----------
+    estimate, variance : array_like, shape (k,)
+        Estimates on an additive scale and their sampling variances.
+    tau2 : {"DL", "REML"}
+        Estimator of the residual tau2; "DL" is the method of moments of the source.
+    level : float
+        Level of the interval of the limit estimate.
+
+    Returns
+    -------
+    EggerTest
+        With model "random"; the statistic is that of ``egger(model="random")``, its P value of t with k - 2
+        degrees of freedom.
+
+    Raises
+    ------
+    PoolingError
+        As `egger`.
+
+    Notes
+    -----
+    :math:`y_i = \beta_0 + \beta_1 \sqrt{v_i}` with weights :math:`1 / (v_i + \tau^2)`, the variances being known
+    but for tau2 (method 3a of the source).
+
+    Source: Thompson & Sharp 1999, Stat Med 18:2693-2708,
+    doi:10.1002/(SICI)1097-0258(19991030)18:20<2693::AID-SIM235>3.0.CO;2-V; t as in meta's metabias.
+    """
+    test = egger(estimate, variance, model="random", tau2=tau2, level=level)
+    df = np.array([test.k - 2.0])
+    p_value = float(two_sided(np.array([test.statistic]), df)[0])
+    half = (
+        (test.limit_upper - test.limit_lower)
+        / 2
+        * float(quantile(df, level)[0] / quantile(np.array([np.inf]), level)[0])
+    )
+    return replace(
+        test,
+        df=float(df[0]),
+        p_value=p_value,
+        p_value_one_sided=p_value / 2,
+        limit_lower=test.limit_estimate - half,
+        limit_upper=test.limit_estimate + half,
+    )
+
+
+def checked_studies(estimate: ArrayLike, variance: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return checked vectors of at least three studies."""
     y, v = as_rows(estimate, variance)
     k = int(checked_batch(y, v).k[0])
@@ -235,11 +287,29 @@ def _studies(estimate: ArrayLike, variance: ArrayLike) -> tuple[FloatArray, Floa
     return y[0], v[0]
 
 
-def _note(k: int) -> str:
-    """Say how far the test can be trusted."""
+def bias_note(k: int) -> str:
+    """Say how far a test of asymmetry among k studies can be trusted."""
     if k >= FEW:
         return "Asymmetry has other causes than unpublished studies, heterogeneity among them."
     return f"With {k} studies the test has little power: below {FEW} it tells little, whatever its P value."
+
+
+def kendall(a: FloatArray, b: FloatArray) -> Rank:
+    """Kendall's S between two columns of shape (k,), its standard error under no association, and tau-b.
+
+    Raises
+    ------
+    PoolingError
+        If either column holds one value only.
+    """
+    pairs = np.triu_indices(len(a), 1)
+    across, along = np.sign(a[:, None] - a)[pairs], np.sign(b[:, None] - b)[pairs]
+    score = round(float(across @ along))
+    possible = np.sqrt(np.count_nonzero(across)) * np.sqrt(np.count_nonzero(along))
+    if possible == 0:
+        raise PoolingError("all variances, or all estimates, are equal: they cannot be ranked. Do not test.")
+    ties = np.count_nonzero(across) < len(across) or np.count_nonzero(along) < len(along)
+    return Rank(score, float(np.sqrt(_score_variance(a, b))), float(score / possible), bool(ties))
 
 
 def _score_variance(a: FloatArray, b: FloatArray) -> float:
