@@ -188,7 +188,7 @@ def selection_model(  # noqa: PLR0913 - every option is a keyword
         weights=delta,
         weights_se=delta * np.concatenate([[0.0], spread[2:]]),
         fixed=fixed is not None,
-        log_likelihood=best.value + constant,
+        log_likelihood=float(best.value + constant),
         unadjusted_estimate=float(plain.point[0]) * unit,
         unadjusted_tau2=float(plain.point[1]) * unit**2,
         lrt=lrt,
