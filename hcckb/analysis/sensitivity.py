@@ -1,28 +1,24 @@
-"""Evidence table in, sensitivity of its pooled result out: by study, by time, by small-study effects."""
+"""Evidence table in, sensitivity of its pooled result out: by study and by time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from hcckb.analysis.pool import pool
-from hcckb.errors import PoolingError, UnknownNameError, UsageError
+from hcckb.errors import UnknownNameError, UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
-from hcckb.pooling.bias import FEW, EggerTest, RankTest, begg, egger
+from hcckb.pooling.bias import FEW
 from hcckb.pooling.influence import cumulative as cumulative_arrays
 from hcckb.pooling.influence import influence as influence_arrays
 from hcckb.pooling.pooled import Pooled, row_of
-from hcckb.pooling.trimfill import ESTIMATORS, TrimFill, trim_and_fill
 from hcckb.results import PooledResult, PooledRow
 
 ORDERS = ("year", "precision")
 Row = TypeVar("Row")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,30 +73,6 @@ class UpToStudy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BiasTest:
-    """One test for small-study effects, or one trim and fill.
-
-    `estimate` and `ci_*` are on the scale of the measure: for Egger's test the estimate as the standard
-    error goes to 0, for trim and fill the pooled one with the `k0` filled studies on `side`. The one-sided
-    P looks in the direction observed. What a method does not have is None; `note` says why where nothing
-    could be computed.
-    """
-
-    method: str
-    form: str
-    statistic: float | None = None
-    df: float | None = None
-    p_value: float | None = None
-    p_value_one_sided: float | None = None
-    side: str = ""
-    k0: int | None = None
-    estimate: float | None = None
-    ci_lower: float | None = None
-    ci_upper: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity(Generic[Row]):
     """A pooled result with one row for each way of looking at it, and how far they can be trusted."""
 
@@ -125,8 +97,8 @@ def influence(table: EvidenceTable, **method: str | float) -> Sensitivity[Withou
         If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
     """
     result = pool(table, **method)
-    y, v = _arrays(result)
-    found = influence_arrays(y, v, **_options(result))
+    y, v = arrays_of(result)
+    found = influence_arrays(y, v, **options_of(result))
     rows = []
     for i, row in enumerate(result.rows):
         out = row_of(found.left_out, i)
@@ -145,7 +117,7 @@ def influence(table: EvidenceTable, **method: str | float) -> Sensitivity[Withou
             )
         )
     note = "A flag says that the result hangs on a study, not that the study is wrong."
-    return Sensitivity(pooled=result, rows=tuple(rows), notes=(*_few(result.k), note))
+    return Sensitivity(pooled=result, rows=tuple(rows), notes=(*few(result.k), note))
 
 
 def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float) -> Sensitivity[UpToStudy]:
@@ -174,63 +146,27 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
         raise UnknownNameError(by, "order of entry", ORDERS, ", ".join(ORDERS))
     result = pool(table, **method)
     order = sorted(range(result.k), key=lambda i: _entry(result.rows[i], by))
-    y, v = _arrays(result)
-    many = cumulative_arrays(y, v, order, **_options(result))
+    y, v = arrays_of(result)
+    many = cumulative_arrays(y, v, order, **options_of(result))
     rows = tuple(
         UpToStudy(k=j + 1, **_named(result.rows[i]), **_told(row_of(many, j), result.scale))
         for j, i in enumerate(order)
     )
     notes = ["Looking again after each study is not a sequential test: the P values are not adjusted for it."]
     if result.ci_method == "hksj":
-        guarded = cumulative_arrays(y, v, order, **{**_options(result), "ci": "hksj-guarded"})
+        guarded = cumulative_arrays(y, v, order, **{**options_of(result), "ci": "hksj-guarded"})
         narrow = ", ".join(str(k) for k in many.k[many.se < guarded.se])
         if narrow:
             notes.append(f"Narrower than the Wald interval at k = {narrow}; --ci hksj-guarded never is.")
     return Sensitivity(pooled=result, rows=rows, notes=tuple(notes))
 
 
-def bias(table: EvidenceTable, **method: str | float) -> Sensitivity[BiasTest]:
-    """Test for small-study effects, in all the forms that are in use, and trim and fill.
-
-    Parameters
-    ----------
-    table : EvidenceTable
-        As for :func:`hcckb.analysis.pool.pool`.
-    **method
-        As for :func:`hcckb.analysis.pool.pool`; trim and fill pools by it.
-
-    Returns
-    -------
-    Sensitivity of BiasTest
-        A method that cannot be computed from these estimates has a row that says why.
-
-    Raises
-    ------
-    PoolingError
-        If fewer than three estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
-    """
-    result = pool(table, **method)
-    if result.k < 3:
-        raise PoolingError(f"a test of asymmetry needs at least 3 estimates, got {result.k}. Widen the selection.")
-    y, v = _arrays(result)
-    options = _options(result)
-    rows = [*_begg_rows(y, v)]
-    rows += [_egger_row(y, v, model, tau2, result) for model, tau2 in (("multiplicative", "REML"), ("random", "REML"))]
-    rows += [_egger_row(y, v, "random", "DL", result)]
-    for estimator in ESTIMATORS:
-        filled = _attempt(partial(trim_and_fill, y, v, estimator=estimator, **options), "Trim and fill", estimator)
-        rows.append(filled if isinstance(filled, BiasTest) else _fill_row(filled, result.scale))
-    cause = "Asymmetry has other causes than unpublished studies, heterogeneity among them."
-    filling = "Filled studies are not data: read the change of the estimate, not the adjusted estimate."
-    return Sensitivity(pooled=result, rows=tuple(rows), notes=(*_few(result.k), cause, filling))
-
-
-def _arrays(result: PooledResult) -> tuple[FloatArray, FloatArray]:
+def arrays_of(result: PooledResult) -> tuple[FloatArray, FloatArray]:
     """Estimates and variances on the analysis scale."""
     return np.array([r.analysis_value for r in result.rows]), np.array([r.se for r in result.rows]) ** 2
 
 
-def _options(result: PooledResult) -> dict[str, Any]:
+def options_of(result: PooledResult) -> dict[str, Any]:
     """How the result was pooled, a rule resolved."""
     how = {"model": result.model, "tau2": result.tau2_method or "REML", "ci": result.ci_method}
     return {**how, "level": result.level}
@@ -258,74 +194,8 @@ def _entry(row: PooledRow, by: str) -> tuple[float, str, str]:
     return row.year, row.study, row.experimental
 
 
-def _few(k: int) -> tuple[str, ...]:
+def few(k: int) -> tuple[str, ...]:
+    """Say that there are too few studies, where that is so."""
     if k >= FEW:
         return ()
     return (f"{k} studies: below {FEW} these methods have little power and tell little, whatever they show.",)
-
-
-def _attempt(method: Callable[[], T], name: str, form: str) -> T | BiasTest:
-    """Compute, or say why it cannot be: one method that fails does not take the others with it."""
-    try:
-        return method()
-    except PoolingError as error:
-        return BiasTest(method=name, form=form, note=f"Not computed: {error}")
-
-
-def _begg_rows(y: FloatArray, v: FloatArray) -> list[BiasTest]:
-    test = _attempt(lambda: begg(y, v), "Begg", "rank correlation")
-    if isinstance(test, BiasTest):
-        return [test]
-    exact = "" if test.p_value_exact is not None else "Not computed: ties, or 50 studies and more."
-    return [
-        _begg_row(test, "exact", None, test.p_value_exact, test.p_value_exact_one_sided, exact),
-        _begg_row(test, "normal", test.statistic, test.p_value, test.p_value_one_sided),
-        _begg_row(
-            test,
-            "normal, continuity corrected",
-            test.statistic_corrected,
-            test.p_value_corrected,
-            test.p_value_corrected_one_sided,
-        ),
-    ]
-
-
-def _begg_row(
-    test: RankTest, form: str, statistic: float | None, p: float | None, one_sided: float | None, note: str = ""
-) -> BiasTest:
-    told = note or f"tau = {test.tau:.2f}"
-    return BiasTest(method="Begg", form=form, statistic=statistic, p_value=p, p_value_one_sided=one_sided, note=told)
-
-
-def _egger_row(y: FloatArray, v: FloatArray, model: str, tau2: str, result: PooledResult) -> BiasTest:
-    form = "weighted regression, t" if model == "multiplicative" else f"mixed effects, {tau2}, z"
-    test = _attempt(lambda: egger(y, v, model=model, tau2=tau2, level=result.level), "Egger", form)
-    return test if isinstance(test, BiasTest) else _egger_told(test, form, result.scale)
-
-
-def _egger_told(test: EggerTest, form: str, scale: str) -> BiasTest:
-    return BiasTest(
-        method="Egger",
-        form=form,
-        statistic=test.statistic,
-        df=None if np.isinf(test.df) else test.df,
-        p_value=test.p_value,
-        p_value_one_sided=test.p_value_one_sided,
-        estimate=_back(test.limit_estimate, scale),
-        ci_lower=_back(test.limit_lower, scale),
-        ci_upper=_back(test.limit_upper, scale),
-        note=f"slope = {test.bias:.2f}",
-    )
-
-
-def _fill_row(found: TrimFill, scale: str) -> BiasTest:
-    return BiasTest(
-        method="Trim and fill",
-        form=found.estimator,
-        p_value_one_sided=found.p_k0,
-        side=found.side,
-        k0=found.k0,
-        estimate=_back(found.adjusted.estimate, scale),
-        ci_lower=_back(found.adjusted.ci_lower, scale),
-        ci_upper=_back(found.adjusted.ci_upper, scale),
-    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hcckb.cli import explain, find, judge, judgement, net, out, probe, synthesise
+from hcckb.cli import bias, explain, find, judge, judgement, net, out, probe, synthesise
 
 app = typer.Typer(
     name="hcckb",
@@ -28,7 +28,8 @@ for command in (
     net.network,
     probe.influence,
     probe.cumulative,
-    probe.bias,
+    bias.bias,
+    bias.evalue,
     judgement.absolute,
     judgement.grade,
     judgement.report,

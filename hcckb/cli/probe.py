@@ -1,4 +1,4 @@
-"""`hcckb bias`, `influence` and `cumulative`: what a pooled result hangs on."""
+"""`hcckb influence` and `cumulative`: what a pooled result hangs on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,6 @@ class By(StrEnum):
 
     year = "year"
     precision = "precision"
-
-
-@selecting(pooling=True)
-def bias(asked: Asked) -> None:
-    """Test the selected estimates for small-study effects: Begg, Egger, trim and fill.
-
-    Example: hcckb bias second-line-placebo --endpoint OS
-    """
-    from hcckb.analysis import sensitivity
-    from hcckb.text import sensitivity as texts
-
-    _emit(asked, sensitivity.bias(asked.table(), **asked.method), texts.bias_text, texts.BIAS_COLUMNS)
 
 
 @selecting(pooling=True)

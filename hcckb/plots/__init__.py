@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hcckb.plots.flow import FlowStep
     from hcckb.plots.forest_layout import ForestOptions
+    from hcckb.pooling.trimfill import TrimFill
     from hcckb.results import PooledResult
 
-__all__ = ["save_flow", "save_forest", "save_funnel"]
+__all__ = ["save_flow", "save_forest", "save_funnel", "save_radial"]
 
 
 def save_forest(result: PooledResult, path: str | Path, *, options: ForestOptions | None = None) -> Path:
@@ -42,7 +43,9 @@ def save_forest(result: PooledResult, path: str | Path, *, options: ForestOption
     return write_figure(forest_svg(result, options=options or ForestOptions()), path)
 
 
-def save_funnel(result: PooledResult, path: str | Path, *, contours: bool = True) -> Path:
+def save_funnel(
+    result: PooledResult, path: str | Path, *, contours: bool = True, filled: TrimFill | None = None
+) -> Path:
     """Write a funnel plot of `result` to `path`: .svg, .png or .pdf.
 
     Parameters
@@ -53,6 +56,8 @@ def save_funnel(result: PooledResult, path: str | Path, *, contours: bool = True
         Where to; the suffix names the format.
     contours : bool
         Whether regions of significance are shaded.
+    filled : TrimFill, optional
+        Trim and fill of the same estimates, whose filled studies are drawn as open points.
 
     Returns
     -------
@@ -67,7 +72,33 @@ def save_funnel(result: PooledResult, path: str | Path, *, contours: bool = True
     from hcckb.plots.funnel import funnel_svg
     from hcckb.plots.render import write_figure
 
-    return write_figure(funnel_svg(result, contours=contours), path)
+    return write_figure(funnel_svg(result, contours=contours, filled=filled), path)
+
+
+def save_radial(result: PooledResult, path: str | Path) -> Path:
+    """Write a radial (Galbraith) plot of `result` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    result : PooledResult
+        What pooling gave.
+    path : str or Path
+        Where to; the suffix names the format.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `radial_svg` and `write_figure` do.
+    """
+    from hcckb.plots.radial import radial_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(radial_svg(result), path)
 
 
 def save_flow(steps: Sequence[FlowStep], path: str | Path, *, title: str = "Selection of studies") -> Path:

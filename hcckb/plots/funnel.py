@@ -15,6 +15,7 @@ from hcckb.plots.svg import Canvas, draw_title
 from hcckb.plots.wording import figure_title, measure_words, numbers_for
 
 if TYPE_CHECKING:
+    from hcckb.pooling.trimfill import TrimFill
     from hcckb.results import PooledResult, PooledRow
 
 _WIDTH, _HEIGHT = 480.0, 360.0
@@ -25,6 +26,7 @@ _MOST_LABELS = 12
 _FEW = 10
 _SMALL = style.SMALL_SIZE
 _Z95 = 1.959963984540054
+_ADJUSTED = "6 2 1.5 2"
 _CONTOURS = (
     (2.5758293035489, style.CONTOUR_005),
     (_Z95, style.CONTOUR_010),
@@ -60,7 +62,7 @@ class _Frame(NamedTuple):
         return self.y_axis.upper
 
 
-def funnel_svg(result: PooledResult, *, contours: bool = True) -> str:
+def funnel_svg(result: PooledResult, *, contours: bool = True, filled: TrimFill | None = None) -> str:
     """Draw a funnel plot: effects against their standard errors, the most precise on top.
 
     Shaded regions show where an estimate of that precision would reach p <= 0.10, 0.05 and 0.01 (two-sided,
@@ -73,6 +75,9 @@ def funnel_svg(result: PooledResult, *, contours: bool = True) -> str:
         What pooling gave.
     contours : bool
         Whether the regions of significance are shaded; they need a measure with a value of no effect.
+    filled : TrimFill, optional
+        Trim and fill of the same estimates: its filled studies are drawn as open points, its adjusted estimate as
+        a line of its own.
 
     Returns
     -------
@@ -96,26 +101,38 @@ def funnel_svg(result: PooledResult, *, contours: bool = True) -> str:
     canvas = Canvas(f"Funnel plot: {title}", f"{result.k} estimates against their standard errors.")
     width = _LEFT + _WIDTH + _LEGEND_GAP + _LEGEND_WIDTH + style.MARGIN
     top = draw_title(canvas, title, width)
-    frame = _frame(result, top, contours)
+    added = filled if filled is not None and filled.k0 else None
+    frame = _frame(result, top, contours, added)
     if contours:
         _draw_contours(canvas, frame)
     _draw_lines(canvas, result, frame)
     _draw_axes(canvas, result, frame)
+    if added is not None:
+        _draw_filled(canvas, result, frame, added)
     _draw_points(canvas, result, frame)
-    _draw_legend(canvas, result, frame, contours)
-    notes: tuple[str, ...] = ()
-    if result.k < _FEW:
-        notes = (
-            f"Fewer than ten estimates (k = {result.k}): asymmetry cannot be told from chance, "
-            "and a test for it has little power.",
-        )
-    height = draw_footer(canvas, result, notes, top + _HEIGHT + 58, width)
+    _draw_legend(canvas, result, frame, contours, filled)
+    height = draw_footer(canvas, result, _notes(result, filled), top + _HEIGHT + 58, width)
     return canvas.to_svg(width, height)
 
 
-def _frame(result: PooledResult, top: float, contours: bool) -> _Frame:
+def _notes(result: PooledResult, filled: TrimFill | None) -> tuple[str, ...]:
+    notes = []
+    if filled is not None:
+        found = "no missing study" if not filled.k0 else f"{filled.k0} missing on the {filled.side}"
+        notes.append(f"Trim and fill ({filled.estimator}): {found}. Filled studies are not data.")
+    if result.k < _FEW:
+        notes.append(
+            f"Fewer than ten estimates (k = {result.k}): asymmetry cannot be told from chance, "
+            "and a test for it has little power."
+        )
+    return tuple(notes)
+
+
+def _frame(result: PooledResult, top: float, contours: bool, filled: TrimFill | None) -> _Frame:
     se_max = 1.1 * max(row.se for row in result.rows)
     effects = [row.analysis_value for row in result.rows]
+    if filled is not None:
+        effects += [float(effect) for effect in filled.filled_estimate]
     if contours:
         effects.append(0.0)
     reach = _Z95 * se_max
@@ -199,6 +216,21 @@ def _draw_points(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
             canvas.circle(x, y, _RADIUS, fill=style.SQUARE, stroke=style.WHITE, name="point")
 
 
+def _draw_filled(canvas: Canvas, result: PooledResult, frame: _Frame, filled: TrimFill) -> None:
+    """Draw the filled studies as open points, and the estimate with them."""
+    x = frame.x(filled.adjusted.estimate)
+    top, bottom = frame.y(0.0), frame.y(frame.se_max)
+    canvas.line(x, top, x, bottom, stroke=style.GREEN, width=style.STROKE, dashes=_ADJUSTED, name="adjusted-line")
+    words = measure_words(result).short
+    for effect, variance in zip(filled.filled_estimate, filled.filled_variance, strict=True):
+        se = math.sqrt(float(variance))
+        value = math.exp(float(effect)) if frame.ratios else float(effect)
+        told = f"Filled in: {words} {numbers_for(result).value(value)}; standard error {se:.3f}"
+        with canvas.group("filled-study", tooltip=told):
+            place = frame.x(float(effect)), frame.y(se)
+            canvas.circle(*place, _RADIUS, fill=style.WHITE, stroke=style.GREEN, name="filled-point")
+
+
 def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, points: list[tuple[float, float]]) -> None:
     """Label the points clear of each other; a label away from its point gets a thin line to it."""
     axis, top, bottom = frame.x_axis, frame.y(0.0), frame.y(frame.se_max)
@@ -226,11 +258,18 @@ def _tooltip(result: PooledResult, row: PooledRow) -> str:
     return f"{row.study}{year}: {measure_words(result).short} {effect}; standard error {row.se:.3f}"
 
 
-def _draw_legend(canvas: Canvas, result: PooledResult, frame: _Frame, contours: bool) -> None:
+def _draw_legend(canvas: Canvas, result: PooledResult, frame: _Frame, contours: bool, filled: TrimFill | None) -> None:
     x, y = frame.x_axis.right + _LEGEND_GAP, frame.y(0.0) + 8
     canvas.circle(x + 11, y - 4, _RADIUS, fill=style.SQUARE)
     canvas.text(x + 30, y, "Estimate", size=_SMALL, name="legend")
     y += 18
+    if filled is not None and filled.k0:
+        canvas.circle(x + 11, y - 4, _RADIUS, fill=style.WHITE, stroke=style.GREEN)
+        canvas.text(x + 30, y, "Filled in by trim and fill", size=_SMALL, name="legend")
+        y += 18
+        canvas.line(x, y - 4, x + 22, y - 4, stroke=style.GREEN, width=style.STROKE, dashes=_ADJUSTED)
+        canvas.text(x + 30, y, "Estimate with these", size=_SMALL, name="legend")
+        y += 18
     if result.k > 1:
         for text, dashes in (("Pooled estimate", style.DOTS), ("Pseudo 95% limits", style.DASHES)):
             canvas.line(x, y - 4, x + 22, y - 4, stroke=style.POOLED, width=style.STROKE, dashes=dashes)

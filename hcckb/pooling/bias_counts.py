@@ -9,7 +9,7 @@ from scipy.special import gammaln, ndtr
 
 from hcckb.errors import PoolingError, UnknownNameError
 from hcckb.pooling.batch import FloatArray
-from hcckb.pooling.bias import bias_note, kendall
+from hcckb.pooling.bias import bias_note, kendall, thompson_sharp
 from hcckb.pooling.counts import Counts, count_effects, observed_minus_expected
 from hcckb.pooling.raw import mantel_haenszel
 from hcckb.pooling.weighted_line import fit_line
@@ -196,6 +196,44 @@ def schwarzer(counts: Counts) -> CountTest:
         p_value_one_sided=tail,
         limit_estimate=None,
         note=bias_note(len(tables)),
+    )
+
+
+def rucker(counts: Counts) -> CountTest:
+    r"""Rücker's test: Thompson and Sharp's regression of arcsine differences.
+
+    Parameters
+    ----------
+    counts : Counts
+        2x2 tables; none is left out or corrected, whatever its zeros.
+
+    Raises
+    ------
+    PoolingError
+        If there are fewer than three tables, or all have the same standard error.
+
+    Notes
+    -----
+    :math:`\arcsin\sqrt{a_i / n_{1i}} - \arcsin\sqrt{c_i / n_{2i}}` on its standard error
+    :math:`\sqrt{1 / (4 n_{1i}) + 1 / (4 n_{2i})}`, which does not hang on the events, with weights
+    :math:`1 / (v_i + \tau^2)`, tau2 by moments; t with k - 2 degrees of freedom.
+
+    Source: Rücker, Schwarzer & Carpenter 2008, Stat Med 27:746-763, doi:10.1002/sim.2971.
+    """
+    effects = count_effects(counts, "arcsine-difference").effects
+    test = thompson_sharp(effects.estimate, effects.variance)
+    return CountTest(
+        method="Rücker",
+        predictor="standard error of the arcsine difference",
+        k=test.k,
+        df=test.df,
+        bias=test.bias,
+        se=test.se,
+        statistic=test.statistic,
+        p_value=test.p_value,
+        p_value_one_sided=test.p_value_one_sided,
+        limit_estimate=None,
+        note=test.note,
     )
 
 

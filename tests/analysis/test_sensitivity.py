@@ -17,10 +17,10 @@ from hcckb.analysis.pool import pool
 from hcckb.cli import probe
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError, UsageError
 from hcckb.evidence import select
-from hcckb.text.sensitivity import BIAS_COLUMNS, CUMULATIVE_COLUMNS, INFLUENCE_COLUMNS
+from hcckb.text.sensitivity import CUMULATIVE_COLUMNS, INFLUENCE_COLUMNS
 
 QUERY = "second-line-placebo-vegfr"
-COLUMNS = {"bias": BIAS_COLUMNS, "influence": INFLUENCE_COLUMNS, "cumulative": CUMULATIVE_COLUMNS}
+COLUMNS = {"influence": INFLUENCE_COLUMNS, "cumulative": CUMULATIVE_COLUMNS}
 
 
 @pytest.fixture(scope="module")
@@ -68,50 +68,16 @@ def test_a_narrow_hartung_knapp_interval_is_told(table):
     assert len(alone.notes) == 1
 
 
-def test_bias_gives_every_form_in_use(table):
-    found = sensitivity.bias(table)
-    assert [(r.method, r.form) for r in found.rows] == [
-        ("Begg", "exact"),
-        ("Begg", "normal"),
-        ("Begg", "normal, continuity corrected"),
-        ("Egger", "weighted regression, t"),
-        ("Egger", "mixed effects, REML, z"),
-        ("Egger", "mixed effects, DL, z"),
-        ("Trim and fill", "L0"),
-        ("Trim and fill", "R0"),
-    ]
-    assert f"{found.pooled.k} studies: below 10" in found.notes[0]
-    for row in found.rows[3:6]:
-        assert row.p_value_one_sided == row.p_value / 2
-        assert row.ci_lower < row.estimate < row.ci_upper
-    assert found.rows[3].df == found.pooled.k - 2
-    assert all(r.k0 is not None and r.side in ("left", "right") for r in found.rows[6:])
-
-
-def test_the_caution_is_for_fewer_than_ten(kb):
-    many = sensitivity.bias(select(kb, "second-line-placebo", endpoint="OS"))
-    assert many.pooled.k >= 10
-    assert not any("below 10" in n for n in many.notes)
-
-
-def test_a_method_that_cannot_be_computed_says_why(table):
-    equal = tuple(replace(r, value=0.8, ci_lower=0.6, ci_upper=1.07, ci_level=0.95) for r in table.rows)
-    found = sensitivity.bias(replace(table, rows=equal), ci="wald")
-    assert all(r.note.startswith("Not computed: all ") for r in found.rows)
-    assert all(r.p_value is None for r in found.rows)
-
-
 def test_a_rule_chooses_once(table):
     found = sensitivity.influence(table, model="rule:kim2017")
     assert (found.pooled.model, {r.tau2 for r in found.rows}) == ("common", {0.0})
 
 
 def test_too_few_studies_are_refused(table):
-    for probe_of in (sensitivity.influence, sensitivity.bias):
-        with pytest.raises(PoolingError, match="at least 3"):
-            probe_of(first(table, 2))
-        with pytest.raises(EmptySelectionError):
-            probe_of(first(table, 0))
+    with pytest.raises(PoolingError, match="at least 3"):
+        sensitivity.influence(first(table, 2))
+    with pytest.raises(EmptySelectionError):
+        sensitivity.influence(first(table, 0))
     with pytest.raises(PoolingError, match="at least 2"):
         sensitivity.cumulative(first(table, 1))
     assert len(sensitivity.cumulative(first(table, 2)).rows) == 2
@@ -128,7 +94,7 @@ def test_an_order_that_cannot_be_is_refused(table):
 @pytest.fixture(scope="module")
 def run():
     app = typer.Typer()
-    for command in (probe.bias, probe.influence, probe.cumulative):
+    for command in (probe.influence, probe.cumulative):
         app.command()(command)
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
