@@ -9,5 +9,7 @@ Nothing here knows of RDF, files or figures. Import the family that is needed:
 - `hcckb.pooling.network`: network meta-analysis
 - `hcckb.pooling.influence`, `hcckb.pooling.regression`, `hcckb.pooling.trimfill`: sensitivity and moderators
 - `hcckb.pooling.rules`: published rules that choose the model from the data
-- `hcckb.pooling.bias`: tests for small-study effects
+- `hcckb.pooling.bias`, `hcckb.pooling.bias_counts`: tests for small-study effects, from estimates and from 2x2 tables
+- `hcckb.pooling.pet_peese`, `hcckb.pooling.limit`, `hcckb.pooling.selection_model`: estimates adjusted for them
+- `hcckb.pooling.failsafe`, `hcckb.pooling.evalue`: how much it takes to undo a result
 """

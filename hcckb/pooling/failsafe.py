@@ -47,13 +47,14 @@ class FailSafe:
     note: str
 
 
-def fail_safe(
+def fail_safe(  # noqa: PLR0913 - the options of three methods
     estimate: ArrayLike,
     variance: ArrayLike,
     *,
     method: str = "Rosenthal",
     alpha: float = 0.05,
     target: float | None = None,
+    weighted: bool = False,
 ) -> FailSafe:
     r"""Count the null studies that would undo a result.
 
@@ -69,6 +70,9 @@ def fail_safe(
         Orwin's mean that no longer matters, on the analysis scale and of the sign of the mean; half of the mean
         by default.
 
+    weighted : bool
+        Whether Orwin's mean has inverse-variance weights.
+
     Raises
     ------
     UnknownNameError
@@ -81,7 +85,7 @@ def fail_safe(
     Notes
     -----
     Rosenthal: :math:`N = (\sum z_i)^2 / z_\alpha^2 - k` with :math:`z_i = y_i / \sqrt{v_i}`, one-sided. Orwin:
-    :math:`N = k (\bar y - y_c) / y_c` with the plain mean. Rosenberg:
+    :math:`N = k (\bar y - y_c) / y_c` with the plain mean, as in the source, or the weighted one. Rosenberg:
     :math:`N = (\sum w_i y_i)^2 / (z_{\alpha/2}^2 \bar w) - k`, :math:`w_i = 1 / v_i`, two-sided. All are rounded up.
 
     Source: Rosenthal 1979, Psychol Bull 86:638-641, doi:10.1037/0033-2909.86.3.638; Orwin 1983, J Educ Stat
@@ -103,7 +107,7 @@ def fail_safe(
     checked_batch(rows_y, rows_v)
     y, v = rows_y[0], rows_v[0]
     if method == "Orwin":
-        return _orwin(y, target)
+        return _orwin(y, 1.0 / v if weighted else np.ones(len(y)), target)
     k, w = len(y), 1.0 / v
     if method == "Rosenthal":
         z, critical = abs(float(np.sum(y / np.sqrt(v)))) / math.sqrt(k), float(-ndtri(alpha))
@@ -124,8 +128,8 @@ def fail_safe(
     )
 
 
-def _orwin(y: FloatArray, target: float | None) -> FailSafe:
-    mean = float(y.mean())
+def _orwin(y: FloatArray, w: FloatArray, target: float | None) -> FailSafe:
+    mean = float(w @ y / w.sum())
     wanted = mean / 2 if target is None else float(target)
     if not math.isfinite(wanted) or (target is not None and wanted * mean <= 0):
         raise PoolingError(f"the target {wanted} does not lie between 0 and the mean {mean}. Give one that does.")

@@ -92,8 +92,8 @@ def test_rows_hold_what_the_library_computes(counts, reference):
     assert "27, 9, 1" in row.note
 
 
-def test_limit_meta_analysis_of_the_nsaid_trials_as_metasens_prints_it(counts):
-    """metasens 1.5, limitmeta() of Moore1998 by DL: adjusted 1.84 (1.26; 2.68), unadjusted 3.73 (2.80; 4.97)."""
+def test_the_nsaid_trials_shrink_as_small_study_effects_are_allowed_for(counts):
+    """Moore 1998, DL: the values of tests/reference/small_study.R on the scale of the odds ratio."""
     found = bias(read_table(counts, "odds-ratio"), tau2="DL", ci="wald")
     row = next(r for r in of(found, "Limit meta-analysis") if r.form == "beta0, DL")
     assert [round(x, 2) for x in (row.estimate, row.ci_lower, row.ci_upper)] == [1.84, 1.26, 2.68]

@@ -24,12 +24,21 @@ def test_fail_safe_numbers_match_metafor(reference, name):
     assert fail_safe(y, v, alpha=0.01).number == wanted["Rosenthal_01"]["number"]
 
 
-def test_the_p_values_match_metafor():
-    """metafor 5.1.12, fsn() of the BCG risk ratios."""
-    y = [-0.889311333920205, -1.58538865720143, -1.34807314829969, -1.44155119002131]
-    v = [0.325584765003961, 0.194581121398144, 0.415367965367965, 0.0200100319022476]
-    z = sum(a / math.sqrt(b) for a, b in zip(y, v, strict=True)) / 2
-    assert fail_safe(y, v).p_value == pytest.approx(0.5 * math.erfc(-z / math.sqrt(2)), rel=1e-9)
+# metafor 5.1.12, fsn(): Rosenthal's P, Rosenberg's P, Orwin's target with weights.
+@pytest.mark.parametrize(
+    ("name", "rosenthal", "rosenberg", "target"),
+    [
+        ("generic_bcg_rr", (598, 8.81395689626115e-30), (370, 2.28862930697316e-26), -0.215142581827046),
+        ("generic_hine1989_rd", (3, 0.0221438217482591), (2, 0.0242523843980123), 0.014722160172382),
+    ],
+)
+def test_numbers_p_values_and_targets_match_metafor_5(reference, name, rosenthal, rosenberg, target):
+    case = reference(name)["input"]
+    y, v = case["yi"], case["vi"]
+    one, two = fail_safe(y, v), fail_safe(y, v, method="Rosenberg")
+    assert (one.number, two.number) == (rosenthal[0], rosenberg[0])
+    assert [one.p_value, two.p_value] == pytest.approx([rosenthal[1], rosenberg[1]], rel=1e-9)
+    assert fail_safe(y, v, method="Orwin", weighted=True).target == pytest.approx(target, rel=1e-10)
 
 
 def test_a_result_that_is_not_significant_needs_no_study():
