@@ -47,7 +47,7 @@ class FailSafe:
     note: str
 
 
-def fail_safe(  # noqa: PLR0913 - the options of three methods
+def fail_safe(
     estimate: ArrayLike,
     variance: ArrayLike,
     *,
@@ -96,7 +96,7 @@ def fail_safe(  # noqa: PLR0913 - the options of three methods
     Examples
     --------
     >>> fail_safe([-0.4, -0.3, -0.5], [0.01, 0.02, 0.03]).number
-    24
+    27
     """
     if method not in METHODS:
         raise UnknownNameError(method, "fail-safe number", METHODS, ", ".join(METHODS))

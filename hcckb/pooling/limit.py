@@ -130,7 +130,7 @@ def limit_meta_analysis(
     --------
     >>> found = limit_meta_analysis([-0.2, -0.3, -0.5, -0.9, -1.4], [0.01, 0.02, 0.05, 0.1, 0.2])
     >>> round(found.estimate, 3), round(found.q_small_p_value, 3), round(found.g2, 3)
-    (0.101, 0.004, 0.006)
+    (-0.117, 0.001, 0.04)
     """
     if adjustment not in ADJUSTMENTS:
         raise UnknownNameError(adjustment, "adjustment of a limit meta-analysis", ADJUSTMENTS, ", ".join(ADJUSTMENTS))

@@ -112,7 +112,7 @@ def pet_peese(estimate: ArrayLike, variance: ArrayLike, *, level: float = 0.95, 
     --------
     >>> found = pet_peese([-0.2, -0.3, -0.5, -0.9, -1.4], [0.01, 0.02, 0.05, 0.1, 0.2])
     >>> found.method, round(found.estimate, 3), round(found.ci_upper, 3)
-    ('PET', 0.231, 0.538)
+    ('PEESE', -0.147, -0.082)
     """
     alpha = checked_level(alpha)
     first = pet(estimate, variance, level=level)

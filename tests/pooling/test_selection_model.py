@@ -126,6 +126,12 @@ def test_estimates_barely_beyond_the_cut_point_still_have_a_maximum():
     assert found.weights[1] < 0.01
 
 
+def test_the_interval_is_normal_at_the_level_asked_for():
+    wide, narrow = selection_model(Y, V, level=0.95), selection_model(Y, V, level=0.5)
+    assert wide.ci_upper - wide.estimate == pytest.approx(1.959963984540054 * wide.se, rel=1e-10)
+    assert narrow.estimate - narrow.ci_lower == pytest.approx(0.6744897501960817 * narrow.se, rel=1e-10)
+
+
 def test_common_effect_keeps_tau2_at_0():
     found = selection_model(Y, V, model="common")
     assert (found.tau2, found.unadjusted_tau2) == (0.0, 0.0)
