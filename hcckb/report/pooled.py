@@ -8,6 +8,7 @@ from typing import Any
 from hcckb.analysis import sensitivity as probes
 from hcckb.analysis.absolute import absolute
 from hcckb.analysis.baselines import Baseline, low_middle_high, printed_medians
+from hcckb.analysis.bias import bias
 from hcckb.analysis.certainty import certainty
 from hcckb.analysis.pool import pool
 from hcckb.errors import EmptySelectionError
@@ -96,7 +97,7 @@ def _probed(result: PooledResult, table: EvidenceTable, method: Mapping[str, Any
     up_to = probes.cumulative(table, **method) if years else None
     return [
         synthesised.sensitivity(probes.influence(table, **method), up_to),
-        synthesised.small_studies(result, probes.bias(table, **method)),
+        synthesised.small_studies(result, bias(table, **method)),
     ]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hcckb.analysis.absolute import AbsoluteEffects
+from hcckb.analysis.bias import filled_in
+from hcckb.analysis.bias_rows import BiasTest
 from hcckb.analysis.certainty import Certainty
-from hcckb.analysis.sensitivity import BiasTest, Sensitivity, UpToStudy, WithoutStudy
+from hcckb.analysis.sensitivity import Sensitivity, UpToStudy, WithoutStudy
 from hcckb.plots.forest import forest_svg
 from hcckb.plots.funnel import funnel_svg
 from hcckb.report.blocks import Block, Figure, Paragraph, Section, Table
@@ -104,12 +106,12 @@ def sensitivity(left_out: Sensitivity[WithoutStudy], up_to: Sensitivity[UpToStud
 
 
 def small_studies(result: PooledResult, found: Sensitivity[BiasTest]) -> Section:
-    """Show the funnel plot and the tests of asymmetry."""
+    """Show the funnel plot, the tests of asymmetry and the adjusted estimates."""
     rows = [_test(r) for r in found.rows]
-    headers = ("Method", "Form", "P", "P one-sided", "Adjusted estimate (interval)", "")
+    headers = ("Method", "Form", "Tests", "P", "P one-sided", "Adjusted estimate (interval)", "")
     blocks: list[Block] = [
-        Figure("funnel", funnel_svg(result), f"Funnel plot: {result.title}"),
-        Table(headers, rows, numeric=frozenset({2, 3})),
+        Figure("funnel", funnel_svg(result, filled=filled_in(result)), f"Funnel plot: {result.title}"),
+        Table(headers, rows, numeric=frozenset({3, 4})),
     ]
     return Section("Small-study effects", [*blocks, *(Paragraph(n, "note") for n in found.notes)])
 
@@ -118,8 +120,12 @@ def _test(row: BiasTest) -> tuple[str, ...]:
     adjusted = ""
     if row.estimate is not None and row.ci_lower is not None and row.ci_upper is not None:
         adjusted = interval(row.estimate, row.ci_lower, row.ci_upper)
-    filled = "" if row.k0 is None else f"{row.k0} filled"
-    return row.method, row.form, _p(row.p_value), _p(row.p_value_one_sided), adjusted, row.note or filled
+    told = row.note
+    if row.k0 is not None:
+        told = f"{row.k0} filled"
+    elif row.number is not None:
+        told = f"{row.number} studies, {row.note}"
+    return row.method, row.form, row.tests, _p(row.p_value), _p(row.p_value_one_sided), adjusted, told
 
 
 def _p(value: float | None) -> str:
