@@ -143,44 +143,41 @@ def limit_meta_analysis(
     alpha, beta, _ = _radial(y, np.sqrt(v + between))
     shrunken = beta + np.sqrt(between / (v + between)) * (y - beta)
     _, betalim, r2 = _radial(shrunken, se)
-    w = 1.0 / v
     adjusted = {
-        "beta0": beta + np.sqrt(between) * alpha,
+        "beta0": float(beta + np.sqrt(between) * alpha),
         "betalim": betalim,
-        "mulim": float(w @ shrunken / w.sum()),
+        "mulim": float(np.sum(shrunken / v) / np.sum(1.0 / v)),
     }
     x = 1.0 / se
-    spread = w.sum() if adjustment == "mulim" else np.sum((x - x.mean()) ** 2)
-    error = float(1.0 / np.sqrt(spread))
-    value = float(adjusted[adjustment])
-    half = float(quantile(NORMAL, level)[0]) * error
-    q, residual = _heterogeneity(y, se)
-    k = len(y)
+    spread = x @ x if adjustment == "mulim" else np.sum((x - x.mean()) ** 2)
     return LimitMetaAnalysis(
         adjustment=adjustment,
         tau2_method=tau2,
         tau2=between,
-        k=k,
+        k=len(y),
         level=level,
-        estimate=value,
-        se=error,
-        ci_lower=value - half,
-        ci_upper=value + half,
-        statistic=value / error,
-        p_value=float(two_sided(np.array([value / error]), NORMAL)[0]),
+        **_tested(adjusted[adjustment], float(1.0 / np.sqrt(spread)), level),
         alpha=alpha,
         beta=beta,
-        **{name: float(number) for name, number in adjusted.items()},
-        q=q,
-        q_small=q - residual,
-        q_residual=residual,
-        q_p_value=float(chdtrc(k - 1, q)),
-        q_small_p_value=float(chdtrc(1, q - residual)),
-        q_residual_p_value=float(chdtrc(k - 2, residual)),
+        **adjusted,
+        **_heterogeneity(y, se),
         g2=1.0 - r2,
         shrunken=shrunken,
-        note=bias_note(k),
+        note=bias_note(len(y)),
     )
+
+
+def _tested(value: float, error: float, level: float) -> dict[str, float]:
+    """Give an estimate its normal interval and test."""
+    half = float(quantile(NORMAL, level)[0]) * error
+    return {
+        "estimate": value,
+        "se": error,
+        "ci_lower": value - half,
+        "ci_upper": value + half,
+        "statistic": value / error,
+        "p_value": float(two_sided(np.array([value / error]), NORMAL)[0]),
+    }
 
 
 def _radial(y: FloatArray, spread: FloatArray) -> tuple[float, float, float]:
@@ -202,13 +199,20 @@ def _radial(y: FloatArray, spread: FloatArray) -> tuple[float, float, float]:
     return intercept, slope + origin, r2
 
 
-def _heterogeneity(y: FloatArray, se: FloatArray) -> tuple[float, float]:
-    """Cochran's Q and the residual sum of squares of the radial plot."""
-    x = 1.0 / se
+def _heterogeneity(y: FloatArray, se: FloatArray) -> dict[str, float]:
+    """Cochran's Q, and its parts by small-study effects and beyond them."""
+    x, k = 1.0 / se, len(y)
     d = y - float(y[np.argmin(se)])
     z, w = d * x, x**2
     q = float(w @ (d - w @ d / w.sum()) ** 2)
     dx = x - x.mean()
     slope = dx @ (z - z.mean()) / (dx @ dx)
-    residual = float(np.sum((z - z.mean() - slope * dx) ** 2))
-    return q, min(residual, q)
+    residual = min(q, float(np.sum((z - z.mean() - slope * dx) ** 2)))
+    return {
+        "q": q,
+        "q_small": q - residual,
+        "q_residual": residual,
+        "q_p_value": float(chdtrc(k - 1, q)),
+        "q_small_p_value": float(chdtrc(1, q - residual)),
+        "q_residual_p_value": float(chdtrc(k - 2, residual)),
+    }

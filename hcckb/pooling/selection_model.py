@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,21 +158,14 @@ def selection_model(  # noqa: PLR0913 - every option is a keyword
     y, v = checked_studies(estimate, variance)
     fixed = _checked_weights(weights, len(cuts))
     half = int(np.frexp(np.median(v))[1]) // 2
-    unit = float(np.ldexp(1.0, half))
-    own_y, own_v = np.ldexp(y, -half), np.ldexp(v, -2 * half)
-    plain = _plain(own_y, own_v, model)
+    y, v, unit = np.ldexp(y, -half), np.ldexp(v, -2 * half), float(np.ldexp(1.0, half))
+    plain = _plain(y, v, model)
     direction = alternative or ("greater" if plain.point[0] >= 0 else "less")
     sign = 1.0 if direction == "greater" else -1.0
-    data = selected(sign * own_y, own_v, cuts)
+    data = selected(sign * y, v, cuts)
     if fixed is None:
         _refuse_empty(data, cuts, direction)
     best = _best(data, np.array([sign * plain.point[0], plain.point[1]]), fixed, model)
-    spread = np.sqrt(np.diag(best.covariance))
-    value, se = sign * float(best.point[0]) * unit, float(spread[0]) * unit
-    reach = float(quantile(np.array([np.inf]), level)[0]) * se
-    delta = np.exp(np.concatenate([[0.0], best.point[2:]]))
-    lrt = None if fixed is not None else max(0.0, 2.0 * (best.value - plain.value))
-    constant = -0.5 * len(y) * (np.log(2.0 * np.pi) + 2.0 * np.log(unit))
     return SelectionModel(
         model=model,
         alternative=direction,
@@ -178,24 +173,47 @@ def selection_model(  # noqa: PLR0913 - every option is a keyword
         counts=tuple(int(n) for n in data.counts),
         k=len(y),
         level=level,
-        estimate=value,
-        se=se,
-        ci_lower=value - reach,
-        ci_upper=value + reach,
-        statistic=value / se,
-        p_value=2.0 * float(ndtr(-abs(value / se))),
+        **_mean(best, sign * unit, level),
         tau2=float(best.point[1]) * unit**2,
-        weights=delta,
-        weights_se=delta * np.concatenate([[0.0], spread[2:]]),
+        **_weights(best),
         fixed=fixed is not None,
-        log_likelihood=float(best.value + constant),
+        log_likelihood=best.value - len(y) * (0.5 * math.log(2.0 * math.pi) + math.log(unit)),
         unadjusted_estimate=float(plain.point[0]) * unit,
         unadjusted_tau2=float(plain.point[1]) * unit**2,
-        lrt=lrt,
-        lrt_df=None if lrt is None else len(cuts) - 1,
-        lrt_p_value=None if lrt is None else float(chdtrc(len(cuts) - 1, lrt)),
+        **_ratio_test(best, plain, 0 if fixed is not None else len(cuts) - 1),
         note=bias_note(len(y)),
     )
+
+
+def _mean(best: Maximum, unit: float, level: float) -> dict[str, float]:
+    """Give the adjusted mean with its normal interval and test; `unit` has the sign of the direction."""
+    value, se = float(best.point[0]) * unit, float(np.sqrt(best.covariance[0, 0])) * abs(unit)
+    reach = float(quantile(np.array([np.inf]), level)[0]) * se
+    return {
+        "estimate": value,
+        "se": se,
+        "ci_lower": value - reach,
+        "ci_upper": value + reach,
+        "statistic": value / se,
+        "p_value": 2.0 * float(ndtr(-abs(value / se))),
+    }
+
+
+def _weights(best: Maximum) -> dict[str, Any]:
+    """Give the weights with the standard errors that follow from those of their logs."""
+    delta = np.exp(np.concatenate([[0.0], best.point[2:]]))
+    return {
+        "weights": delta,
+        "weights_se": delta * np.concatenate([[0.0], np.sqrt(np.diag(best.covariance)[2:])]),
+    }
+
+
+def _ratio_test(best: Maximum, plain: Maximum, df: int) -> dict[str, Any]:
+    """Test no selection by the likelihood ratio, with one degree of freedom for each free weight."""
+    if not df:
+        return {"lrt": None, "lrt_df": None, "lrt_p_value": None}
+    lrt = max(0.0, 2.0 * (best.value - plain.value))
+    return {"lrt": lrt, "lrt_df": df, "lrt_p_value": float(chdtrc(df, lrt))}
 
 
 def _checked_steps(steps: Sequence[float]) -> FloatArray:
