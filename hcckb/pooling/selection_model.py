@@ -185,7 +185,7 @@ def selection_model(  # noqa: PLR0913 - every option is a keyword
     )
 
 
-def _mean(best: Maximum, unit: float, level: float) -> dict[str, float]:
+def _mean(best: Maximum, unit: float, level: float) -> dict[str, Any]:
     """Give the adjusted mean with its normal interval and test; `unit` has the sign of the direction."""
     value, se = float(best.point[0]) * unit, float(np.sqrt(best.covariance[0, 0])) * abs(unit)
     reach = float(quantile(np.array([np.inf]), level)[0]) * se
