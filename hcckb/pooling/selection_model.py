@@ -175,7 +175,7 @@ def selection_model(  # noqa: PLR0913 - every option is a keyword
         level=level,
         **_mean(best, sign * unit, level),
         tau2=float(best.point[1]) * unit**2,
-        **_weights(best),
+        **_weights(best, fixed),
         fixed=fixed is not None,
         log_likelihood=best.value - len(y) * (0.5 * math.log(2.0 * math.pi) + math.log(unit)),
         unadjusted_estimate=float(plain.point[0]) * unit,
@@ -199,9 +199,9 @@ def _mean(best: Maximum, unit: float, level: float) -> dict[str, Any]:
     }
 
 
-def _weights(best: Maximum) -> dict[str, Any]:
+def _weights(best: Maximum, fixed: FloatArray | None) -> dict[str, Any]:
     """Give the weights with the standard errors that follow from those of their logs."""
-    delta = np.exp(np.concatenate([[0.0], best.point[2:]]))
+    delta = np.exp(np.concatenate([[0.0], best.point[2:]])) if fixed is None else fixed
     return {
         "weights": delta,
         "weights_se": delta * np.concatenate([[0.0], np.sqrt(np.diag(best.covariance)[2:])]),
@@ -233,8 +233,8 @@ def _checked_weights(weights: Sequence[float] | None, intervals: int) -> FloatAr
     given = np.asarray(weights, dtype=np.float64).ravel()
     if len(given) != intervals or not (np.isfinite(given) & (given > 0)).all():
         raise PoolingError(f"{len(given)} weights for {intervals} intervals: give one for each, all above 0.")
-    logs: FloatArray = np.log(given / given[0])
-    return logs
+    ratios: FloatArray = given / given[0]
+    return ratios
 
 
 def _refuse_empty(data: Selected, cuts: FloatArray, direction: str) -> None:
@@ -263,7 +263,7 @@ def _best(data: Selected, plain: FloatArray, fixed: FloatArray | None, model: st
     free: BoolArray = np.ones(m + 1, dtype=bool)
     free[1] = model == "random"
     free[2:] = fixed is None
-    log_weights = np.zeros(m - 1) if fixed is None else fixed[1:]
+    log_weights = np.zeros(m - 1) if fixed is None else np.log(fixed[1:])
     mean, tau2 = float(plain[0]), float(plain[1])
     typical = float(np.median(data.v))
     between = (tau2, 0.25 * typical, 4.0 * tau2 + typical) if model == "random" else (0.0,)

@@ -44,6 +44,9 @@ def test_fixed_weights_match_metafor(reference, name):
         assert found.tau2 == pytest.approx(wanted["tau2"], rel=2e-6, abs=1e-7), wanted["name"]
         assert found.se == pytest.approx(wanted["se"], rel=1e-4), wanted["name"]
         assert found.lrt is None
+        assert found.fixed
+        assert tuple(found.weights) == weights
+        assert not found.weights_se.any()
 
 
 def test_weights_of_one_give_maximum_likelihood():
