@@ -119,8 +119,8 @@ def limit_meta_analysis(
     origin. :math:`G^2 = 1 - R^2` of that radial plot. :math:`Q' =` residual sum of squares of the radial plot of
     the data, and :math:`Q - Q'` tests small-study effects.
 
-    Standard errors take tau2 as known and are those of the slopes of radial plots with unit variance, as in
-    metasens: :math:`1 / \sqrt{\sum (1 / \sqrt{v_i} - m)^2}`, m the mean of :math:`1 / \sqrt{v_i}`, for
+    Standard errors take tau2 as known and are those of the slopes of radial plots with unit variance (a
+    choice made here): :math:`1 / \sqrt{\sum (1 / \sqrt{v_i} - m)^2}`, m the mean of :math:`1 / \sqrt{v_i}`, for
     :math:`\beta_0` and :math:`\beta_{lim}`, :math:`1 / \sqrt{\sum 1 / v_i}` for :math:`\mu_{lim}`.
 
     Source: Rücker, Schwarzer, Carpenter, Binder & Schumacher 2011, Biostatistics 12:122-142,
