@@ -171,7 +171,7 @@ def meta_regression(  # noqa: PLR0913 - every option is a keyword
     checked_batch(*rows)
     y, v = rows[0][0], rows[1][0]
     x, labels = _moderators(moderators, names, len(y))
-    design, back = _design(x, labels, intercept)
+    design, back = scaled_design(x, labels, intercept)
     origin = float(y[np.argmin(v)]) if intercept else 0.0
     extra = residual_tau2(y - origin, v, design, tau2) if model == "random" else 0.0
     fit = fit_mixed(y - origin, v + extra, design, "common")
@@ -289,7 +289,7 @@ def _moderators(values: ArrayLike, names: Sequence[str] | None, k: int) -> tuple
     return x, labels
 
 
-def _design(x: FloatArray, labels: tuple[str, ...], intercept: bool) -> tuple[FloatArray, FloatArray]:
+def scaled_design(x: FloatArray, labels: tuple[str, ...], intercept: bool) -> tuple[FloatArray, FloatArray]:
     """Return a well-conditioned design and the matrix that takes its coefficients to those asked for."""
     centre = x.mean(axis=0) if intercept else np.zeros(x.shape[1])
     size = np.abs(x - centre).max(axis=0)
