@@ -62,7 +62,12 @@ class Solved:
 
 
 def padded(
-    y: FloatArray, v: FloatArray, x: FloatArray, blocks: Sequence[Sequence[int]], levels: Sequence[str], restricted: bool
+    y: FloatArray,
+    v: FloatArray,
+    x: FloatArray,
+    blocks: Sequence[Sequence[int]],
+    levels: Sequence[str],
+    restricted: bool,
 ) -> Clustered:
     """Lay out data by cluster; `levels` names the components: "cluster" (shared) and "estimate" (own)."""
     m, s = len(blocks), max(len(b) for b in blocks)
@@ -95,35 +100,32 @@ def solve(data: Clustered, theta: FloatArray) -> Solved:
 
     Source: Searle, Casella & McCulloch 1992, Variance Components, ch. 6, doi:10.1002/9780470316856.
     """
-    marginal = data.v + np.einsum("a,amij->mij", theta, data.parts)
+    marginal = data.v + np.tensordot(theta, data.parts, axes=1)
     weight = np.linalg.inv(marginal)
     wx = weight @ data.x
     information = np.einsum("mip,miq->pq", data.x, wx)
     bread = np.linalg.inv(information)
     beta = bread @ np.einsum("mip,mi->p", wx, data.y)
-    u = np.einsum("mij,mj->mi", weight, data.y - data.x @ beta)
+    residual = data.y - data.x @ beta
+    u = (weight @ residual[..., None])[..., 0]
     logdet = float(np.sum(np.linalg.slogdet(marginal)[1]))
-    q = float(np.sum(u * (data.y - data.x @ beta)))
+    q = float(np.sum(u * residual))
     height = -0.5 * (logdet + q + (float(np.linalg.slogdet(information)[1]) if data.restricted else 0.0))
     wg = weight @ data.parts
-    middle = np.einsum("mip,amij,mjq->apq", wx, data.parts, wx, optimize=True)
+    gx = data.parts @ wx
     traces = np.einsum("amii->a", wg)
     double = np.einsum("amij,bmji->ab", wg, wg)
     if data.restricted:
-        traces = traces - np.einsum("pq,aqp->a", bread, middle)
-        across = np.einsum("pq,amiq,bmir->abpr", bread, _sandwich(data.parts, wx), wg @ wx, optimize=True)
-        turned = np.einsum("pq,aqr->apr", bread, middle)
-        double = double - 2.0 * np.einsum("abpp->ab", across) + np.einsum("apr,brp->ab", turned, turned)
-    gu = np.einsum("amij,mj->ami", data.parts, u)
+        turned = bread @ np.einsum("mip,amiq->apq", wx, gx)
+        traces = traces - np.einsum("app->a", turned)
+        across = np.einsum("amip,bmiq->abpq", gx, weight @ gx)
+        double = double - 2.0 * np.einsum("abpq,pq->ab", across, bread) + np.einsum("apr,brp->ab", turned, turned)
+    gu = (data.parts @ u[..., None])[..., 0]
     lead = np.einsum("ami,mip->ap", gu, wx)
-    curve = np.einsum("ami,mij,bmj->ab", gu, weight, gu, optimize=True) - lead @ bread @ lead.T
+    curve = np.einsum("ami,bmi->ab", gu, (weight @ gu[..., None])[..., 0]) - lead @ bread @ lead.T
     score = 0.5 * (np.einsum("mi,ami->a", u, gu) - traces)
-    rest = float(np.einsum("mii->", weight)) - float(np.einsum("mip,pq,miq->", wx, bread, wx, optimize=True))
+    rest = float(np.einsum("mii->", weight)) - float(np.sum(bread * np.einsum("mip,miq->pq", wx, wx)))
     return Solved(height, score, curve - 0.5 * double, 0.5 * double, beta, bread, weight, q, rest)
-
-
-def _sandwich(parts: FloatArray, wx: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("amij,mjp->amip", parts, wx, optimize=True))
 
 
 def maximise(data: Clustered, starts: Iterable[Sequence[float]], held: Sequence[int] = ()) -> tuple[FloatArray, Solved]:
@@ -183,9 +185,7 @@ def _newton(now: Solved, free: FloatArray) -> FloatArray:
     return np.asarray(score / np.maximum(np.diag(now.expected)[free], 1e-300))
 
 
-def _line_search(
-    data: Clustered, theta: FloatArray, now: Solved, step: FloatArray
-) -> tuple[FloatArray, Solved] | None:
+def _line_search(data: Clustered, theta: FloatArray, now: Solved, step: FloatArray) -> tuple[FloatArray, Solved] | None:
     slack = 1e-12 * (1.0 + abs(now.height))
     for i in range(MAX_HALVINGS):
         after = np.maximum(theta + step / 2.0**i, 0.0)

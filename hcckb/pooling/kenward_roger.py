@@ -129,7 +129,9 @@ def kenward_roger(
 def _tau2_variance(w: FloatArray, x: FloatArray, phi: FloatArray, u: FloatArray, information: str) -> float:
     """Return the inverse of the information about tau2; `u` is weight times residual (Ry)."""
     square = x.T @ (w[:, None] ** 2 * x)
-    trace = float(np.sum(w**2) - 2.0 * np.trace(phi @ (x.T @ (w[:, None] ** 3 * x))) + np.trace(phi @ square @ phi @ square))
+    trace = float(
+        np.sum(w**2) - 2.0 * np.trace(phi @ (x.T @ (w[:, None] ** 3 * x))) + np.trace(phi @ square @ phi @ square)
+    )
     found = 0.5 * trace
     if information == "observed":
         lead = x.T @ (w * u)

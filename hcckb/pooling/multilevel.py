@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -305,7 +305,7 @@ def _profile(data: Clustered, theta: FloatArray, fit: Solved, level: float) -> l
 
         def excess(value: float, a: int = a) -> float:
             starts = []
-            for s in (theta, 0.0 * theta, theta + theta.sum() + unit):
+            for s in (theta, 0.0 * theta):
                 start = np.array(s, dtype=np.float64)
                 start[a] = value
                 starts.append(tuple(start))
@@ -323,7 +323,7 @@ def _profile(data: Clustered, theta: FloatArray, fit: Solved, level: float) -> l
     return out
 
 
-def _crossing(excess, lower: float, upper: float) -> float:  # type: ignore[no-untyped-def]
+def _crossing(excess: Callable[[float], float], lower: float, upper: float) -> float:
     """Solve excess = 0 in a bracket."""
     from scipy.optimize import brentq
 

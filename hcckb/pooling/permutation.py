@@ -217,7 +217,7 @@ def _arrangements(label: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         while a[j] <= a[i]:
             j -= 1
         a[i], a[j] = a[j], a[i]
-        a[i + 1 :] = a[: i : -1]
+        a[i + 1 :] = a[:i:-1]
 
 
 def _blocks(orders: Iterator[NDArray[np.int64]], k: int) -> Iterator[NDArray[np.int64]]:

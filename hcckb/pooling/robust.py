@@ -126,7 +126,9 @@ def robust(  # noqa: PLR0913 - every option is a keyword
     beta = bread @ sum(x[b].T @ w @ y[b] for b, w in zip(blocks, inverse, strict=True))
     m, p = len(blocks), x.shape[1]
     # gather[j] takes the residuals of cluster j to their part of each coefficient's error, shape (n_j, p).
-    gather = [_adjusted(phi, x, b, w, bread, correction, m) @ w @ x[b] @ bread for b, w in zip(blocks, inverse, strict=True)]
+    gather = [
+        _adjusted(phi, x, b, w, bread, correction, m) @ w @ x[b] @ bread for b, w in zip(blocks, inverse, strict=True)
+    ]
     scores = np.array([(y[b] - x[b] @ beta) @ g for b, g in zip(blocks, gather, strict=True)])
     found = scores.T @ scores
     moments = _cross_moments(phi, x, blocks, gather, bread)
