@@ -57,7 +57,7 @@ class Coded:
                 raise PoolingError(f"a prediction needs a value of {name!r}. Write {name}=VALUE.")
         levels = dict(self.levels)
         parts = {p: _code(p, [values[p]], levels.get(p), True)[0] for p in self.parts}
-        return np.concatenate([_term(term, parts, self._full(term)) for term, _ in self.terms], axis=1)[0]
+        return np.hstack([_term(term, parts, self._full(term))[0] for term, _ in self.terms])
 
     def _full(self, term: str) -> bool:
         """Whether a term has a column for its reference too: the first category without intercept."""
@@ -114,7 +114,9 @@ def code(
     for name in references:
         raise UnknownNameError(name, "category among the moderators", [n for n, _ in levels])
     whole = next((n for n, _ in levels), None) if not intercept else None
-    matrices, names, taken = [], [], []
+    matrices: list[FloatArray] = []
+    names: list[str] = []
+    taken: list[tuple[str, tuple[int, ...]]] = []
     for term in terms:
         matrix = _term(term, {n: m for n, (m, _) in parts.items()}, term == whole)
         told = [parts[p][1] if term == whole or len(parts[p][1]) == 1 else parts[p][1][1:] for p in term.split(":")]

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from hcckb.errors import ConvergenceError
-from hcckb.pooling.batch import FloatArray
+from hcckb.pooling.batch import BoolArray, FloatArray
 
 TOLERANCE = 1e-11
 MAX_STEPS = 200
@@ -101,10 +101,10 @@ def solve(data: Clustered, theta: FloatArray) -> Solved:
     Source: Searle, Casella & McCulloch 1992, Variance Components, ch. 6, doi:10.1002/9780470316856.
     """
     marginal = data.v + np.tensordot(theta, data.parts, axes=1)
-    weight = np.linalg.inv(marginal)
+    weight: FloatArray = np.asarray(np.linalg.inv(marginal), dtype=np.float64)
     wx = weight @ data.x
     information = np.einsum("mip,miq->pq", data.x, wx)
-    bread = np.linalg.inv(information)
+    bread: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
     beta = bread @ np.einsum("mip,mi->p", wx, data.y)
     residual = data.y - data.x @ beta
     u = (weight @ residual[..., None])[..., 0]
@@ -150,7 +150,7 @@ def maximise(data: Clustered, starts: Iterable[Sequence[float]], held: Sequence[
 
 def grid(q: int, size: float) -> list[tuple[float, ...]]:
     """Return starting values around a rough between-study variance: the boundaries and between them."""
-    return [s for s in product((0.0, 0.1 * size, size), repeat=q)]
+    return list(product((0.0, 0.1 * size, size), repeat=q))
 
 
 def _climb(data: Clustered, theta: FloatArray, held: Sequence[int]) -> tuple[FloatArray, Solved] | None:
@@ -175,7 +175,7 @@ def _climb(data: Clustered, theta: FloatArray, held: Sequence[int]) -> tuple[Flo
     return None
 
 
-def _newton(now: Solved, free: FloatArray) -> FloatArray:
+def _newton(now: Solved, free: BoolArray) -> FloatArray:
     """Solve for the step by the observed information, or the expected where that is not positive."""
     score = now.score[free]
     for information in (now.observed, now.expected):

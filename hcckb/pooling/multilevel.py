@@ -146,9 +146,9 @@ def multilevel(  # noqa: PLR0913 - every option is a keyword
     :math:`w_{ij} \sim N(0, \sigma^2_2)` and e of the given covariance; marginal covariance
     :math:`\Phi = V + \sigma^2_1 ZZ' + \sigma^2_2 I`, :math:`\hat\beta = (X'\Phi^{-1}X)^{-1}X'\Phi^{-1}y`.
     Newton steps kept at :math:`\sigma^2 \ge 0` climb from nine starts; the highest maximum wins. A covariate that
-    is constant in each of the m clusters has t on m - p degrees of freedom, another one on n - p. :math:`I^2` of a level is :math:`\sigma^2_a / (\sum \sigma^2 + \tilde v)` with
-    :math:`\tilde v = (n - p) / \mathrm{tr}\, P` at :math:`\sigma^2 = 0`. Profile intervals hold all values
-    that a likelihood-ratio test does not reject.
+    is constant in each of the m clusters has t on m - p degrees of freedom, another one on n - p. :math:`I^2` of a
+    level is :math:`\sigma^2_a / (\sum \sigma^2 + \tilde v)` with :math:`\tilde v = (n - p) / \mathrm{tr}\, P` at
+    :math:`\sigma^2 = 0`. Profile intervals hold all values that a likelihood-ratio test does not reject.
 
     Source: Konstantopoulos 2011, Res Synth Methods 2:61-76, doi:10.1002/jrsm.35; Van den Noortgate et al. 2013,
     Behav Res Methods 45:576-594, doi:10.3758/s13428-012-0261-6; Cheung 2014, Psychol Methods 19:211-229,
@@ -278,7 +278,7 @@ def _refuse_inseparable(components: Sequence[str], blocks: Sequence[Sequence[int
 def _degrees(x: FloatArray, blocks: Sequence[Sequence[int]]) -> FloatArray:
     """Degrees of freedom of each coefficient: by clusters where its covariate is constant in each."""
     between = np.array([all(np.ptp(x[b, c]) == 0 for b in blocks) for c in range(x.shape[1])])
-    return np.where(between, len(blocks), len(x)).astype(np.float64) - x.shape[1]
+    return np.array([(len(blocks) if b else len(x)) - x.shape[1] for b in between], dtype=np.float64)
 
 
 def _weights(data: Clustered, fit: Solved, blocks: Sequence[Sequence[int]], n: int) -> FloatArray:
@@ -292,8 +292,8 @@ def _weights(data: Clustered, fit: Solved, blocks: Sequence[Sequence[int]], n: i
 def _constant(x: FloatArray, restricted: bool) -> float:
     n, p = x.shape
     if not restricted:
-        return -0.5 * n * float(np.log(2 * np.pi))
-    return -0.5 * (n - p) * float(np.log(2 * np.pi)) + 0.5 * float(np.linalg.slogdet(x.T @ x)[1])
+        return -0.5 * float(n * np.log(2 * np.pi))
+    return 0.5 * float(np.linalg.slogdet(x.T @ x)[1] - (n - p) * np.log(2 * np.pi))
 
 
 def _profile(data: Clustered, theta: FloatArray, fit: Solved, level: float) -> list[tuple[float | None, float | None]]:

@@ -59,11 +59,11 @@ def residual_tau2_many(y: FloatArray, v: FloatArray, design: FloatArray, method:
     x, c = residual_spaces(y, v, design)
     k, df = y.shape[1], x.shape[1]
     if method == "DL":
-        return np.maximum(0.0, ((c / x).sum(axis=1) - df) / (1.0 / x).sum(axis=1))
+        return np.asarray(np.maximum(0.0, ((c / x).sum(axis=1) - df) / (1.0 / x).sum(axis=1)))
     if method == "HE":
-        return np.maximum(0.0, (c - x).sum(axis=1) / df)
+        return np.asarray(np.maximum(0.0, (c - x).sum(axis=1) / df))
     if method == "HS":
-        return np.maximum(0.0, ((c / x).sum(axis=1) - k) / (1.0 / v).sum(axis=1))
+        return np.asarray(np.maximum(0.0, ((c / x).sum(axis=1) - k) / (1.0 / v).sum(axis=1)))
     if method == "SJ":
         rough = np.var(y, axis=1)
         return np.asarray(rough * (c / (x + rough[:, None])).sum(axis=1) / df)

@@ -122,12 +122,14 @@ def robust(  # noqa: PLR0913 - every option is a keyword
         raise UnknownNameError(correction, "cluster-robust correction", CORRECTIONS, ", ".join(CORRECTIONS))
     y, phi, x, blocks = _checked(estimate, covariance, design, cluster)
     inverse = [np.linalg.inv(_block(phi, b)) for b in blocks]
-    bread = np.linalg.inv(sum(x[b].T @ w @ x[b] for b, w in zip(blocks, inverse, strict=True)))
+    information = sum(x[b].T @ w @ x[b] for b, w in zip(blocks, inverse, strict=True))
+    bread: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
     beta = bread @ sum(x[b].T @ w @ y[b] for b, w in zip(blocks, inverse, strict=True))
     m, p = len(blocks), x.shape[1]
     # gather[j] takes the residuals of cluster j to their part of each coefficient's error, shape (n_j, p).
     gather = [
-        _adjusted(phi, x, b, w, bread, correction, m) @ w @ x[b] @ bread for b, w in zip(blocks, inverse, strict=True)
+        _adjusted(_block(phi, b), x[b], bread, correction, m) @ w @ x[b] @ bread
+        for b, w in zip(blocks, inverse, strict=True)
     ]
     scores = np.array([(y[b] - x[b] @ beta) @ g for b, g in zip(blocks, gather, strict=True)])
     found = scores.T @ scores
@@ -192,22 +194,12 @@ def _block(phi: FloatArray, rows: Sequence[int]) -> FloatArray:
     return np.diag(phi[list(rows)]) if phi.ndim == 1 else phi[np.ix_(rows, rows)]
 
 
-def _adjusted(
-    phi: FloatArray,
-    x: FloatArray,
-    rows: Sequence[int],
-    inverse: FloatArray,
-    bread: FloatArray,
-    correction: str,
-    m: int,
-) -> FloatArray:
-    """Return the adjustment matrix A' of one cluster."""
-    own = _block(phi, rows)
+def _adjusted(own: FloatArray, x: FloatArray, bread: FloatArray, correction: str, m: int) -> FloatArray:
+    """Return the adjustment matrix A' of one of m clusters from its covariance and covariates."""
     if correction != "CR2":
         return np.eye(len(own)) * (np.sqrt(m / (m - 1)) if correction == "CR1" else 1.0)
     upper = np.linalg.cholesky(own).T
-    part = x[list(rows)]
-    middle = upper @ (own - part @ bread @ part.T) @ upper.T
+    middle = upper @ (own - x @ bread @ x.T) @ upper.T
     value, vector = np.linalg.eigh(middle)
     keep = value > 1e-10 * np.trace(own @ own)
     root = (vector[:, keep] / np.sqrt(value[keep])) @ vector[:, keep].T

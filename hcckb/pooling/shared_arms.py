@@ -14,7 +14,7 @@ COUNT_MEASURES = ("odds-ratio", "risk-ratio", "risk-difference")
 
 
 def arm_variance(events: ArrayLike, n: ArrayLike, measure: str) -> FloatArray:
-    r"""Sampling variance that one arm contributes to its contrasts.
+    r"""Give the sampling variance that one arm contributes to its contrasts.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def shared_arm_covariance(
     arm_variances: Mapping[str, float] | None = None,
     rho: float = 0.5,
 ) -> FloatArray:
-    r"""Sampling covariance of contrasts, some of which share an arm.
+    r"""Give the sampling covariance of contrasts, some of which share an arm.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def shared_arm_covariance(
 
 
 def constant_correlation(variance: ArrayLike, cluster: Sequence[str], rho: float = 0.5) -> FloatArray:
-    r"""Sampling covariance with one correlation between all estimates of a cluster.
+    r"""Give the sampling covariance with one correlation between all estimates of a cluster.
 
     Parameters
     ----------

@@ -167,8 +167,8 @@ def test_what_dependence_cannot_do_is_refused():
         multilevel(Y, V, list("abcdef"))
     with pytest.raises(PoolingError, match="of one cluster"):
         multilevel(Y, V, ["a"] * 6)
+    full = shared_arm_covariance([0.02, 0.02, 0.02], ["a", "b", "a"], ["c", "c", "b"])
     with pytest.raises(PoolingError, match="not positive definite"):
-        full = shared_arm_covariance([0.02, 0.02, 0.02], ["a", "b", "a"], ["c", "c", "b"])
         multilevel(Y[:3], full, ["s"] * 3, components=(), test="wald")
     with pytest.raises(PoolingError, match="0 between clusters"):
         multilevel(Y, constant_correlation(V, ["a"] * 6), STUDY)
