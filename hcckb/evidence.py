@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from hcckb.candidates import Candidate, EvidenceRow, candidates
@@ -60,6 +60,8 @@ class EvidenceTable:
     asked: Mapping[str, str]
     kb_version: str
     overlaps: tuple[Overlap, ...] = ()
+    extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """All cells of a user's own table as typed, by the locator of the row; empty for the graph."""
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -99,7 +99,8 @@ def read_table(path: Path, measure: str, transform: str | None = None) -> Eviden
         rows, warnings = _from_proportions(path, records, transform or "logit")
     else:
         rows = [_printed(path, number, record, measure, wanted) for number, record in records]
-    return EvidenceTable(tuple(rows), passed_over, warnings, f"table {path.name}", path.stem, {}, "")
+    extra = {f"row {number}": record for number, record in records}
+    return EvidenceTable(tuple(rows), passed_over, warnings, f"table {path.name}", path.stem, {}, "", extra=extra)
 
 
 def _check_names(measure: str, transform: str | None) -> None:

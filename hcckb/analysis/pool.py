@@ -38,7 +38,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
     """The scale of the analysis, and the way back from it; Freeman-Tukey's needs the harmonic mean of the sizes."""
 
     name: str
@@ -76,10 +76,11 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
         If a model rule does not exist.
     """
     how = Method(**method)  # type: ignore[arg-type]
-    table, shared = _patients_once(table)
-    _refuse_unpoolable(table)
+    table, shared = patients_once(table)
+    refuse_unpoolable(table)
+    _refuse_shared_arms(table)
     rows = table.rows
-    effects, scale = _effects(rows)
+    effects, scale = effects_of(rows)
     model, tau2, ci, told = _resolved_model(how, effects)
     fitted = pool_arrays(
         effects.estimate,
@@ -125,30 +126,30 @@ def _group(table: EvidenceTable, rows: Sequence[EvidenceRow]) -> EvidenceTable:
     return replace(table, rows=tuple(rows), passed_over=passed)
 
 
-def _effects(rows: Sequence[EvidenceRow]) -> tuple[Effects, _Scale]:
+def effects_of(rows: Sequence[EvidenceRow]) -> tuple[Effects, Scale]:
     """Bring the rows to the scale of the analysis, and say which that is."""
     arms = [r for r in rows if isinstance(r, ProportionRow)]
     if arms:
         sizes = [r.n_experimental or 0 for r in arms]
         found = proportion_effects([r.events for r in arms], sizes, arms[0].transform, labels=[_label(r) for r in arms])
         name = "identity" if found.transform == "none" else found.transform
-        return found.effects, _Scale(name, found.harmonic_n)
+        return found.effects, Scale(name, found.harmonic_n)
     columns = (
         np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
     )
     value, lower, upper, level = columns
     if rows[0].measure in RATIOS:
-        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows]), _Scale("log")
+        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows]), Scale("log")
     from scipy.special import ndtri
 
-    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2))), _Scale("identity")
+    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2))), Scale("identity")
 
 
 def _label(row: EvidenceRow) -> str:
     return f"{row.study} ({row.source}, {row.locator})" if row.source else row.study
 
 
-def _refuse_overflow(fitted: Pooled, scale: _Scale) -> None:
+def _refuse_overflow(fitted: Pooled, scale: Scale) -> None:
     """Refuse a result whose limits are no finite numbers on the scale of the measure."""
     with np.errstate(over="ignore"):
         limits = [scale.back(x) for x in (fitted.ci_lower, fitted.ci_upper)]
@@ -156,7 +157,7 @@ def _refuse_overflow(fitted: Pooled, scale: _Scale) -> None:
         raise PoolingError(f"the pooled interval is not finite: {limits[0]:g} to {limits[1]:g}. Check the widest rows.")
 
 
-def _patients_once(table: EvidenceTable) -> tuple[EvidenceTable, tuple[str, ...]]:
+def patients_once(table: EvidenceTable) -> tuple[EvidenceTable, tuple[str, ...]]:
     """Drop the smaller of two rows that share patients, where both are in the table, and say so."""
     gone = to_drop(table.overlaps, (r.estimate_iri for r in table.rows))
     if not gone:
@@ -167,11 +168,17 @@ def _patients_once(table: EvidenceTable) -> tuple[EvidenceTable, tuple[str, ...]
         if r.estimate_iri in gone
     )
     rows = tuple(r for r in table.rows if r.estimate_iri not in gone)
-    told = tuple(f"{o.study}: one contrast was dropped, it {o.reason}." for o in gone.values())
+    arms = {r.estimate_iri: {r.experimental_arm, r.comparator_arm} - {""} for r in table.rows}
+    told = tuple(
+        f"{o.study}: one contrast was dropped, it {o.reason}."
+        + (" `hcckb multilevel` pools both." if arms[o.kept_iri] & arms[o.dropped_iri] else "")
+        for o in gone.values()
+    )
     return replace(table, rows=rows, passed_over=(*dropped, *table.passed_over)), told
 
 
-def _refuse_unpoolable(table: EvidenceTable) -> None:
+def refuse_unpoolable(table: EvidenceTable) -> None:
+    """Refuse a table that is empty or mixes endpoints or measures."""
     rows = table.rows
     if not rows:
         raise EmptySelectionError(_why_empty(table))
@@ -180,7 +187,11 @@ def _refuse_unpoolable(table: EvidenceTable) -> None:
         if len(values) > 1:
             found = ", ".join(values)
             raise PoolingError(f"the selection mixes {len(values)} {column}s ({found}). Name one with --{column}.")
-    for one, other in combinations(rows, 2):
+
+
+def _refuse_shared_arms(table: EvidenceTable) -> None:
+    """Refuse contrasts that share an arm: pooling takes estimates as independent."""
+    for one, other in combinations(table.rows, 2):
         shared = {one.experimental_arm, one.comparator_arm} & {
             other.experimental_arm,
             other.comparator_arm,
@@ -189,7 +200,7 @@ def _refuse_unpoolable(table: EvidenceTable) -> None:
             arms = f"{one.experimental} and {other.experimental}" if one.study == other.study else one.study
             raise PoolingError(
                 f"{one.study} enters twice ({arms}) with a shared arm: its patients would be counted twice. "
-                f"Keep one contrast with --agent, or another query."
+                "Keep one contrast with --agent, or pool both with their covariance: `hcckb multilevel`."
             )
 
 
@@ -213,7 +224,7 @@ def _resolved_model(how: Method, effects: Effects) -> tuple[str, str, str, tuple
     return choice.model, choice.tau2 or "DL", choice.ci, (f"rule:{name}: {choice.reason}",)
 
 
-def _warnings(rows: Sequence[EvidenceRow], effects: Effects, fitted: Pooled, scale: _Scale) -> Iterable[str]:
+def _warnings(rows: Sequence[EvidenceRow], effects: Effects, fitted: Pooled, scale: Scale) -> Iterable[str]:
     if len(rows) == 1:
         yield f"Only {rows[0].study} was selected: this is that study's own result, not a pooled one."
     levels = Counter(r.ci_level for r in rows)
@@ -242,7 +253,7 @@ def _warnings(rows: Sequence[EvidenceRow], effects: Effects, fitted: Pooled, sca
         yield "The interval reaches beyond 0 to 1; --transform logit keeps it inside."
 
 
-def _beside(effects: Effects, fitted: Pooled, scale: _Scale) -> tuple[ModelSummary, ...]:
+def _beside(effects: Effects, fitted: Pooled, scale: Scale) -> tuple[ModelSummary, ...]:
     if fitted.k < 2:
         return ()
     asked = (
@@ -281,7 +292,7 @@ def _beside(effects: Effects, fitted: Pooled, scale: _Scale) -> tuple[ModelSumma
 
 
 def _result(
-    table: EvidenceTable, effects: Effects, fitted: Pooled, scale: _Scale, warnings: tuple[str, ...]
+    table: EvidenceTable, effects: Effects, fitted: Pooled, scale: Scale, warnings: tuple[str, ...]
 ) -> PooledResult:
     rows = table.rows
     pooled_rows = tuple(
@@ -320,12 +331,13 @@ def _result(
         beside=_beside(effects, fitted, scale),
         dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri, p.step) for p in table.passed_over),
         warnings=warnings,
-        title=_title(table),
+        title=title_of(table),
         provenance=_provenance(table),
     )
 
 
-def _title(table: EvidenceTable) -> str:
+def title_of(table: EvidenceTable) -> str:
+    """Return the title of a table, with its endpoint in words."""
     endpoint = table.rows[0].endpoint.replace("-", " ")
     return f"{table.title}: {endpoint}" if endpoint else table.title
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hcckb.cli import bias, explain, find, judge, judgement, net, out, probe, synthesise
+from hcckb.cli import bias, explain, find, judge, judgement, moderate, net, out, probe, synthesise
 
 app = typer.Typer(
     name="hcckb",
@@ -30,6 +30,9 @@ for command in (
     probe.cumulative,
     bias.bias,
     bias.evalue,
+    moderate.subgroup,
+    moderate.regress,
+    moderate.multilevel,
     judgement.absolute,
     judgement.grade,
     judgement.report,

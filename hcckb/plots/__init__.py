@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hcckb.analysis.regression import RegressionResult
+    from hcckb.analysis.subgroup import SubgroupResult
     from hcckb.plots.flow import FlowStep
     from hcckb.plots.forest_layout import ForestOptions
     from hcckb.pooling.trimfill import TrimFill
     from hcckb.results import PooledResult
 
-__all__ = ["save_flow", "save_forest", "save_funnel", "save_radial"]
+__all__ = ["save_bubble", "save_flow", "save_forest", "save_funnel", "save_radial", "save_subgroup_forest"]
 
 
 def save_forest(result: PooledResult, path: str | Path, *, options: ForestOptions | None = None) -> Path:
@@ -127,3 +129,57 @@ def save_flow(steps: Sequence[FlowStep], path: str | Path, *, title: str = "Sele
     from hcckb.plots.render import write_figure
 
     return write_figure(flow_svg(steps, title=title), path)
+
+
+def save_subgroup_forest(found: SubgroupResult, path: str | Path, *, options: ForestOptions | None = None) -> Path:
+    """Write a forest plot by group to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    found : SubgroupResult
+        What :func:`hcckb.analysis.subgroup.subgroup` gave.
+    path : str or Path
+        Where to; the suffix names the format.
+    options : ForestOptions, optional
+        Title, axis, words under the axis, links.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    UsageError, OutputError
+        As `write_figure` does.
+    """
+    from hcckb.plots.forest_groups import subgroup_forest_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(subgroup_forest_svg(found, options), path)
+
+
+def save_bubble(found: RegressionResult, path: str | Path) -> Path:
+    """Write a bubble plot of a meta-regression on one moderator to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    found : RegressionResult
+        What :func:`hcckb.analysis.regression.regress` gave.
+    path : str or Path
+        Where to; the suffix names the format.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    UsageError, OutputError
+        As `bubble_svg` and `write_figure` do.
+    """
+    from hcckb.plots.bubble import bubble_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(bubble_svg(found), path)

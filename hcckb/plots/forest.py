@@ -23,7 +23,7 @@ from hcckb.plots.wording import figure_title, model_label
 if TYPE_CHECKING:
     from hcckb.results import PooledResult
 
-__all__ = ["ForestOptions", "forest_svg"]
+__all__ = ["ForestOptions", "draw_headings", "draw_reference_lines", "draw_rows", "forest_svg"]
 
 _SIZE = style.TEXT_SIZE
 _DEFAULTS = ForestOptions()
@@ -62,12 +62,12 @@ def forest_svg(result: PooledResult, *, options: ForestOptions = _DEFAULTS) -> s
     title = options.title or figure_title(result)
     canvas = Canvas(f"Forest plot: {title}", _description(result, layout))
     y = draw_title(canvas, title, layout.width)
-    top = _draw_headings(canvas, layout, y)
+    top = draw_headings(canvas, layout, y)
     summary = summary_rows(result, layout, options)
     rows_end = top + sum(text.height for text in layout.rows) + 3
     bottom = rows_end + summary_height(summary) + 3
-    _draw_reference_lines(canvas, result, layout, (top, rows_end, bottom))
-    _draw_rows(canvas, result, layout, top)
+    draw_reference_lines(canvas, result, layout, (top, rows_end, bottom))
+    draw_rows(canvas, result, layout, top)
     if summary:
         canvas.line(style.MARGIN, rows_end, layout.width - style.MARGIN, rows_end, stroke=style.FAINT)
         draw_summary(canvas, result, layout, summary, rows_end)
@@ -83,7 +83,7 @@ def _description(result: PooledResult, layout: ForestLayout) -> str:
     return f"{result.k} estimates. {model}: {layout.words.long} {layout.numbers.estimate(result)}."
 
 
-def _draw_headings(canvas: Canvas, layout: ForestLayout, y: float) -> float:
+def draw_headings(canvas: Canvas, layout: ForestLayout, y: float) -> float:
     """Set the column headings with a rule under them; return where the rows begin."""
     for column in layout.columns.values():
         canvas.text(column.anchor_x, y + 10, column.heading, anchor=column.anchor, bold=True, name="heading")
@@ -91,7 +91,7 @@ def _draw_headings(canvas: Canvas, layout: ForestLayout, y: float) -> float:
     return y + 22
 
 
-def _draw_reference_lines(
+def draw_reference_lines(
     canvas: Canvas, result: PooledResult, layout: ForestLayout, ys: tuple[float, float, float]
 ) -> None:
     """Draw the line of no effect, and the dotted line from the top to the pooled diamond."""
@@ -105,10 +105,12 @@ def _draw_reference_lines(
         canvas.line(x, top - 2, x, end, stroke=style.POOLED, dashes=style.DOTS, name="pooled-line")
 
 
-def _draw_rows(canvas: Canvas, result: PooledResult, layout: ForestLayout, y: float) -> None:
-    """Draw the studies downwards from `y`."""
+def draw_rows(
+    canvas: Canvas, result: PooledResult, layout: ForestLayout, y: float, *, part: slice = slice(None)
+) -> None:
+    """Draw the studies, or a part of them, downwards from `y`."""
     heaviest = max(row.weight for row in result.rows)
-    for row, text in zip(result.rows, layout.rows, strict=True):
+    for row, text in zip(result.rows[part], layout.rows[part], strict=True):
         middle = y + text.height / 2
         with canvas.group("study-row", tooltip=text.tooltip, link=text.link):
             canvas.hit_area(style.MARGIN, y, layout.width - 2 * style.MARGIN, text.height)

@@ -71,11 +71,11 @@ def draw_summary(
             for line in row.label:
                 canvas.text(style.MARGIN, baseline, line, bold=bold, name="label")
                 baseline += EXTRA_LINE
-            _draw_cell(canvas, layout, "effect", row.numbers, middle, bold=bold)
+            draw_cell(canvas, layout, "effect", row.numbers, middle, bold=bold)
             if bold:
                 total = f"{result.n:,}" if result.n is not None else ""
-                _draw_cell(canvas, layout, "n", total, middle, bold=True)
-                _draw_cell(canvas, layout, "weight", "100%", middle, bold=True)
+                draw_cell(canvas, layout, "n", total, middle, bold=True)
+                draw_cell(canvas, layout, "weight", "100%", middle, bold=True)
             if isinstance(row.drawn, tuple):
                 draw_prediction(canvas, layout.axis, row.drawn, middle)
             else:
@@ -83,7 +83,8 @@ def draw_summary(
         y += row.height
 
 
-def _draw_cell(canvas: Canvas, layout: ForestLayout, key: str, text: str, middle: float, *, bold: bool) -> None:
+def draw_cell(canvas: Canvas, layout: ForestLayout, key: str, text: str, middle: float, *, bold: bool) -> None:
+    """Set the text of a summary row in one column, centred on `middle`."""
     column = layout.columns.get(key)
     if column:
         x, y = column.anchor_x, middle + _SIZE * 0.36
