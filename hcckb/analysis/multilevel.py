@@ -114,12 +114,12 @@ def multilevel(
         arm have independent sampling errors.
     **method
         model="random" or "common" (no variance between estimates: generalised least squares); tau2="REML" or "ML";
-        ci="wald" for normal tests, else t on clusters - 1; level.
+        ci="wald" for normal tests, "hksj" (the default) for t on clusters - 1; level.
 
     Raises
     ------
     UsageError
-        If the model or the estimator is none of these.
+        If the model, the estimator or the interval is none of these.
     UnknownNameError
         If there is no such column.
     PoolingError
@@ -171,6 +171,8 @@ def _checked(method: dict[str, str | float]) -> dict[str, str | float]:
     how: dict[str, str | float] = {"model": "random", "tau2": "REML", "ci": "hksj", "level": 0.95, **method}
     if how["model"] not in ("random", "common"):
         raise UsageError(f"--model {how['model']}: dependent estimates are pooled by random or common.")
+    if how["ci"] not in ("wald", "hksj"):
+        raise UsageError(f"--ci {how['ci']}: dependent estimates are tested by wald (normal) or, with hksj, by t.")
     if how["tau2"] not in ("REML", "ML"):
         raise UsageError(f"--tau2 {how['tau2']}: the variances of dependent estimates are had by REML or ML.")
     return how

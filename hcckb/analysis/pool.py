@@ -24,7 +24,7 @@ from hcckb.results import Dropped, ModelSummary, PooledResult, PooledRow
 from hcckb.usertable import ProportionRow
 
 RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio", "peto-odds-ratio")
-Ci = Literal["wald", "hksj", "hksj-guarded"]
+Ci = Literal["wald", "hksj", "hksj-guarded", "kenward-roger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ import numpy as np
 from hcckb.analysis.columns import categories
 from hcckb.analysis.pool import Scale, effects_of, patients_once, pool
 from hcckb.evidence import EvidenceTable
+from hcckb.pooling.batch import FloatArray
+from hcckb.pooling.intervals import quantile
 from hcckb.pooling.pooled import Pooled
 from hcckb.pooling.subgroups import Subgroups
 from hcckb.pooling.subgroups import subgroups as subgroup_arrays
@@ -123,7 +125,7 @@ def subgroup(table: EvidenceTable, by: str, *, common_tau2: bool = False, **meth
         common_tau2=found.common_tau2,
         groups=tuple(_group(table, found, g, scale) for g in range(len(found.names))),
         members=names,
-        notes=_notes(found),
+        notes=_notes(found, effects.variance),
         pooled=_in_order(result, order.tolist()),
         **tests,
     )
@@ -176,14 +178,27 @@ def _group(table: EvidenceTable, found: Subgroups, g: int, scale: Scale) -> Grou
     )
 
 
-def _notes(found: Subgroups) -> tuple[str, ...]:
+def _notes(found: Subgroups, variance: FloatArray) -> tuple[str, ...]:
     notes = ["Studies were not randomised to groups: a difference may have other causes than the one that names them."]
     small = [n for n, g in zip(found.names, found.groups, strict=True) if g.k < FEW]
     if small and found.overall.model == "random" and not found.common_tau2:
-        notes.append(
-            f"Fewer than {FEW} estimates ({', '.join(small)}) say little of their own tau2; --common-tau2 shares one."
-        )
+        few = ", ".join(small)
+        notes.append(f"Fewer than {FEW} estimates ({few}) say little of their own tau2: one for all may serve better.")
     alone = [n for n, g in zip(found.names, found.groups, strict=True) if g.k == 1]
     if alone and found.overall.model == "random" and not found.common_tau2:
         notes.append(f"One estimate alone ({', '.join(alone)}) enters the test without between-study variance.")
+    narrow = [n for g, n in enumerate(found.names) if _narrower(found, g, variance)]
+    if narrow:
+        told = ", ".join(narrow)
+        notes.append(f"The Hartung-Knapp interval is narrower than the Wald one ({told}); hksj-guarded never is.")
     return tuple(notes)
+
+
+def _narrower(found: Subgroups, g: int, variance: FloatArray) -> bool:
+    """Whether the Hartung-Knapp interval of a group is narrower than Wald's."""
+    group = found.groups[g]
+    if group.ci_method != "hksj":
+        return False
+    total = float(np.sum(1.0 / (variance[list(found.members[g])] + group.tau2)))
+    wald = 2.0 * quantile(np.array([np.inf]), group.level)[0] / np.sqrt(total)
+    return bool(group.ci_upper - group.ci_lower < wald)

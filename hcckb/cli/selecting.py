@@ -73,6 +73,7 @@ class Ci(StrEnum):
     wald = "wald"
     hksj = "hksj"
     guarded = "hksj-guarded"
+    kenward_roger = "kenward-roger"
 
 
 class Transform(StrEnum):

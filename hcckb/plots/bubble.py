@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 520.0, 360.0
 _LEFT = style.MARGIN + 58.0
 _LEGEND_GAP, _LEGEND_WIDTH = 24.0, 150.0
-_LARGEST = 15.0
+_LARGEST = 12.0
+_LABEL_AIR = 6.0
 _MOST_LABELS = 16
 _SPREAD = 0.24
 _SMALL = style.SMALL_SIZE
@@ -228,15 +229,15 @@ def _places(found: RegressionResult, frame: _Frame) -> list[tuple[float, float]]
 def _draw_labels(canvas: Canvas, found: RegressionResult, frame: _Frame, places: list[tuple[float, float]]) -> None:
     """Label the bubbles clear of each other; a label away from its bubble gets a thin line to it."""
     texts = [shorten(one_line(p.study), 120.0, _SMALL) for p in found.rows]
-    sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
+    sizes = [(text_width(text, _SMALL) + 2 * _LABEL_AIR, _SMALL) for text in texts]
     area = Box(frame.x_axis.left + 3, frame.top + 3, frame.x_axis.right - 3, frame.bottom - 3)
     for text, box, (x, y) in zip(texts, place_labels(places, sizes, area, []), places, strict=True):
         if box is None:
             continue
         near_x, near_y = box.nearest((x, y))
-        if math.hypot(near_x - x, near_y - y) > 12:
+        if math.hypot(near_x - x, near_y - y) > _LARGEST + 4:
             canvas.line(x, y, near_x, near_y, stroke=style.RULE, width=0.6, name="leader")
-        canvas.text(box.left, box.bottom - 1.5, text, size=_SMALL, halo=True, name="point-label")
+        canvas.text(box.left + _LABEL_AIR, box.bottom - 1.5, text, size=_SMALL, halo=True, name="point-label")
 
 
 def _tooltip(found: RegressionResult, point: Point) -> str:

@@ -69,7 +69,9 @@ def _model_sentence(result: PooledResult) -> str:
     name = {"common": "Common-effect model", "random": "Random-effects model"}.get(result.model, result.model)
     text = f"{name}{tau2}; {level} CI: {ci_method_label(result.ci_method)}"
     if measure_words(result).null is not None and math.isfinite(result.statistic):
-        test = {"wald": "z = ", "hksj": "t = ", "hksj-guarded": "t = "}.get(result.ci_method, "statistic ")
+        test = {"wald": "z = ", "hksj": "t = ", "hksj-guarded": "t = ", "kenward-roger": "t = "}.get(
+            result.ci_method, "statistic "
+        )
         text += f"; test of no effect: {test}{rounded(result.statistic)}, {p_value(result.p_value)}"
     if result.prediction_lower is not None and result.prediction_upper is not None:
         bounds = numbers_for(result).interval(result.prediction_lower, result.prediction_upper)

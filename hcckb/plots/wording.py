@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from hcckb.results import ModelSummary, PooledResult, PooledRow
 
 _MODELS = {"common": "Common effect", "random": "Random effects"}
-_CI_METHODS = {"wald": "Wald", "hksj": "Hartung-Knapp", "hksj-guarded": "guarded Hartung-Knapp"}
+_CI_METHODS = {
+    "wald": "Wald",
+    "hksj": "Hartung-Knapp",
+    "hksj-guarded": "guarded Hartung-Knapp",
+    "kenward-roger": "Kenward-Roger",
+}
 _ABBREVIATIONS = {
     "os": "Overall survival",
     "pfs": "Progression-free survival",

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from hcckb.errors import PoolingError
 from hcckb.pooling.batch import Batch, BoolArray, FloatArray, moments
 
 # Estimates that differ by no more than this, relative to their size, are equal but for rounding.
 EQUAL = 1e-13
+# Below so few degrees of freedom t has quantiles that say nothing.
+LEAST_DF = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,15 @@ def pooled_mean(batch: Batch, tau2: FloatArray, ci: str, level: float) -> Mean:
     wald_se = np.sqrt(1.0 / m.total)
     single, equal = batch.k == 1, _all_equal(batch)
     names: Sequence[str] = ("wald",) if ci == "wald" else ("wald", "hksj-guarded", ci)
+    if ci == "kenward-roger":
+        names = ("wald", ci)
     kind = np.zeros(len(batch.k), dtype=np.int64)
     stretch = np.ones(len(batch.k))
     df = np.full(len(batch.k), np.inf)
-    if ci != "wald":
+    if ci == "kenward-roger":
+        kind = np.where(single, 0, 1)
+        stretch, df = _kenward_roger(m.w, single)
+    elif ci != "wald":
         kind = np.where(single, 0, np.where(equal, 1, 2))
         spread = np.sqrt(m.q / np.maximum(batch.k - 1, 1))
         guarded = equal | (ci == "hksj-guarded")
@@ -56,6 +64,29 @@ def pooled_mean(batch: Batch, tau2: FloatArray, ci: str, level: float) -> Mean:
         p_value=two_sided(statistic, df),
         ci_method=np.array(names)[kind],
     )
+
+
+def _kenward_roger(w: FloatArray, single: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return the factor on Wald's standard error and the degrees of freedom; 1 and infinity for a single study.
+
+    The formulas are those of `hcckb.pooling.kenward_roger`, for one coefficient.
+    """
+    # Relative to the heaviest study, the first: powers of weights must not overflow. Sums of what is positive only.
+    u = w / w[:, :1]
+    one, squares = u.sum(axis=1), (u**2).sum(axis=1)
+    rest, rest2 = one[:, None] - u, squares[:, None] - u**2
+    rest[:, 0], rest2[:, 0] = u[:, 1:].sum(axis=1), (u[:, 1:] ** 2).sum(axis=1)
+    information = 0.5 * (u**2 * (rest**2 + rest2)).sum(axis=1) / one**2
+    apart = (u * (u - (squares / one)[:, None]) ** 2).sum(axis=1) / one
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        df = np.where(single, np.inf, 2.0 * (one / squares) ** 2 * information)
+        stretch = np.where(single, 1.0, np.sqrt(1.0 + 2.0 * apart / information))
+    if (df < LEAST_DF).any():
+        raise PoolingError(
+            f"Kenward and Roger's interval breaks down ({df.min():.2g} degrees of freedom): one study has nearly all "
+            "the weight. Take another interval."
+        )
+    return stretch, df
 
 
 def prediction_interval(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from hcckb.errors import PoolingError, UnknownNameError
 from hcckb.pooling.batch import FloatArray, as_rows, checked_batch
 from hcckb.pooling.heterogeneity import checked_level
-from hcckb.pooling.intervals import quantile, two_sided
+from hcckb.pooling.intervals import LEAST_DF, quantile, two_sided
 from hcckb.pooling.mixed import fit_mixed
 
 INFORMATION = ("expected", "observed")
@@ -107,6 +107,8 @@ def kenward_roger(
     slope = phi @ p @ phi
     covariance = phi + 2.0 * spread * (phi @ q @ phi - slope @ p @ phi)
     df = 2.0 * np.diag(phi) ** 2 / (spread * np.diag(slope) ** 2)
+    if not (df >= LEAST_DF).all():
+        raise PoolingError("Kenward and Roger's method breaks down: one study has nearly all the weight. Take hksj.")
     se = np.sqrt(np.diag(covariance))
     statistic, half = fit.beta / se, quantile(df, level) * se
     return KenwardRoger(
@@ -136,6 +138,8 @@ def _tau2_variance(w: FloatArray, x: FloatArray, phi: FloatArray, u: FloatArray,
     if information == "observed":
         lead = x.T @ (w * u)
         found = float(w @ u**2 - lead @ phi @ lead) - found
+    if found <= 0 and information == "expected":
+        raise PoolingError("Kenward and Roger's method breaks down: one study has nearly all the weight. Take hksj.")
     if found <= 0:
         raise PoolingError("the observed information about tau2 is not positive here. Take the expected one.")
     return 1.0 / found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hcckb.errors import UnknownNameError
+from hcckb.errors import PoolingError, UnknownNameError
 from hcckb.pooling.batch import FloatArray, as_rows, checked_batch
 from hcckb.pooling.heterogeneity import batch_heterogeneity, batch_tau2, checked_level
 from hcckb.pooling.intervals import pooled_mean, prediction_interval
@@ -15,6 +15,7 @@ __all__ = ["CI_METHODS", "MODELS", "PREDICTIONS", "Pooled", "PooledMany", "pool"
 
 MODELS = ("random", "common")
 CI_METHODS = ("hksj", "wald", "hksj-guarded")
+INTERVALS = (*CI_METHODS, "kenward-roger")
 PREDICTIONS = ("hts", "metafor")
 
 
@@ -82,9 +83,10 @@ def pool_many(  # noqa: PLR0913 - every option is a keyword
         Random-effects or common-effect (inverse variance) model.
     tau2 : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator of the between-study variance; not used by the common-effect model.
-    ci : {"hksj", "wald", "hksj-guarded"}
+    ci : {"hksj", "wald", "hksj-guarded", "kenward-roger"}
         Interval of the mean under the random-effects model: Hartung-Knapp-Sidik-Jonkman (metafor's
-        "knha"), Wald's, or HKSJ never with a smaller standard error than Wald's (metafor's "adhoc").
+        "knha"), Wald's, HKSJ never with a smaller standard error than Wald's (metafor's "adhoc"), or Kenward and
+        Roger's with the expected information (`hcckb.pooling.kenward_roger`), which needs tau2 by REML.
     level : float
         Level of all intervals, in (0, 1).
     prediction : {"hts", "metafor"}
@@ -126,6 +128,10 @@ def pool_many(  # noqa: PLR0913 - every option is a keyword
     ([-0.3472, -0.34], [2, 1])
     """
     _check_names(model, ci, prediction)
+    if ci == "kenward-roger" and model == "random" and tau2 != "REML":
+        raise PoolingError(
+            f"Kenward and Roger's interval needs tau2 by REML, not {tau2}. Take REML, or another interval."
+        )
     level = checked_level(level)
     batch = checked_batch(estimate, variance, mask)
     random = model == "random"
@@ -165,7 +171,7 @@ def _check_names(model: str, ci: str, prediction: str) -> None:
     """Raise for an option that does not exist."""
     for name, kind, known in (
         (model, "model", MODELS),
-        (ci, "interval", CI_METHODS),
+        (ci, "interval", INTERVALS),
         (prediction, "prediction interval", PREDICTIONS),
     ):
         if name not in known:

@@ -135,6 +135,8 @@ def subgroups(  # noqa: PLR0913 - every option is a keyword
     each = tuple(pool(y[list(m)], v[list(m)], model=model, tau2=tau2, ci=ci, level=level) for m in members)
     regression = None
     if common_tau2 and model == "random":
+        if ci == "kenward-roger":
+            raise PoolingError("Kenward and Roger's interval is not had with a common tau2. Take hksj or wald.")
         regression = _cell_means(y, v, members, {"tau2": tau2, "ci": ci, "level": level})
         each = tuple(_with(regression, g, each[g], v[list(m)]) for g, m in enumerate(members))
     q_between, df, f_test = _between(each, regression, ci if model == "random" else "wald")

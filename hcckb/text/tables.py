@@ -133,7 +133,12 @@ def _pooled_cells(row: PooledRow) -> tuple[object, ...]:
 
 def model_text(model: str, tau2_method: str | None, ci_method: str) -> str:
     """Name a model in words."""
-    interval = {"wald": "Wald", "hksj": "Hartung-Knapp", "hksj-guarded": "guarded Hartung-Knapp"}[ci_method]
+    interval = {
+        "wald": "Wald",
+        "hksj": "Hartung-Knapp",
+        "hksj-guarded": "guarded Hartung-Knapp",
+        "kenward-roger": "Kenward-Roger",
+    }[ci_method]
     if model == "common":
         return f"common effect, inverse variance, {interval} interval"
     return f"random effects, {tau2_method}, {interval} interval"

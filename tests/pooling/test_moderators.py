@@ -282,3 +282,28 @@ def test_kenward_roger_refuses_what_it_cannot_do():
         kenward_roger(Y[:1], V[:1])
     with pytest.raises(PoolingError, match="not positive"):
         kenward_roger([0.0, 0.0, 0.0], [0.01, 0.02, 0.03], information="observed")
+
+
+def test_kenward_roger_of_a_pool_is_that_of_the_regression_on_nothing(bcg):
+    y, v, _, _ = bcg
+    one, many = kenward_roger(y, v), pool(y, v, ci="kenward-roger")
+    assert [many.se, many.df_ci, many.p_value, many.ci_lower] == pytest.approx(
+        [one.se[0], one.df[0], one.p_value[0], one.ci_lower[0]], rel=1e-10
+    )
+    assert many.ci_method == "kenward-roger"
+    assert pool(y[:1], v[:1], ci="kenward-roger").ci_method == "wald"
+    with pytest.raises(PoolingError, match="by REML"):
+        pool(y, v, tau2="DL", ci="kenward-roger")
+
+
+@pytest.mark.parametrize("fit", [kenward_roger, lambda y, v: pool(y, v, ci="kenward-roger")])
+def test_kenward_roger_says_when_one_study_has_all_the_weight(fit):
+    with pytest.raises(PoolingError, match="breaks down"):
+        fit([0.1, 0.1], [1e-6, 1e6])
+
+
+def test_kenward_roger_is_not_had_for_regressions_and_common_tau2():
+    with pytest.raises(UnknownNameError):
+        meta_regression(Y, V, np.arange(6), ci="kenward-roger")
+    with pytest.raises(PoolingError, match="common tau2"):
+        subgroups(Y, V, GROUPS, common_tau2=True, ci="kenward-roger")
