@@ -22,7 +22,14 @@ COLUMNS = (
     "locator",
     "as_printed",
 )
-_TEST = {"wald": "z", "hksj": "knha", "hksj-guarded": "adhoc"}
+_TEST = {"wald": "z", "hksj": "knha", "hksj-guarded": "adhoc", "kenward-roger": "z"}
+_KENWARD_ROGER = (
+    "# metafor has no Kenward-Roger interval: from its tau2, on the analysis scale.",
+    "w <- 1 / (dat$sei^2 + res$tau2); s <- c(sum(w), sum(w^2), sum(w^3))",
+    "omega <- 2 / (s[2] - 2 * s[3] / s[1] + (s[2] / s[1])^2)",
+    "se <- sqrt(1 / s[1] + 2 * omega * (s[3] - s[2]^2 / s[1]) / s[1]^2)",
+    "df <- 2 * s[1]^2 / (omega * s[2]^2)",
+)
 
 
 def data_csv(result: PooledResult) -> str:
@@ -61,7 +68,15 @@ def metafor_code(result: PooledResult, file: str = "data.csv") -> str:
         f"           level = {100 * result.level:g}{iterated})",
         "print(res, digits = 6)",
         f"print(predict(res{transform}), digits = 6)",
+        *(_kenward_roger(result.level) if result.ci_method == "kenward-roger" else []),
         *(["print(confint(res), digits = 6)"] if result.k > 1 and result.model == "random" else []),
         f"forest(res{', atransf = exp' if result.scale == 'log' else ''})",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _kenward_roger(level: float) -> list[str]:
+    """Lines of R that compute the interval."""
+    upper = (1 + level) / 2
+    ends = f"res$beta[1] + c(-1, 1) * qt({upper:g}, df) * se"
+    return [*_KENWARD_ROGER, f"print(c(estimate = res$beta[1], se = se, df = df, ci = {ends}), digits = 7)"]

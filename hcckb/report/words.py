@@ -23,6 +23,7 @@ _INTERVALS = {
     "wald": "Wald's method",
     "hksj": "Hartung and Knapp's method",
     "hksj-guarded": "Hartung and Knapp's method, never narrower than Wald's",
+    "kenward-roger": "Kenward and Roger's method",
 }
 
 

@@ -181,3 +181,10 @@ def test_report_on_the_command_line(command, tmp_path, suffix):
 )
 def test_report_that_cannot_be_written_is_refused(command, wrong):
     assert command("report", QUERY, "--endpoint", "OS", *wrong).code == 2
+
+
+def test_r_code_of_a_kenward_roger_interval_computes_it_from_metafors_tau2(kb):
+    result = pool(select(kb, "second-line-placebo", endpoint="OS"), ci="kenward-roger")
+    code = metafor_code(result)
+    assert 'test = "z"' in code
+    assert "qt(0.975, df)" in code
