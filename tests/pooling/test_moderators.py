@@ -307,3 +307,11 @@ def test_kenward_roger_is_not_had_for_regressions_and_common_tau2():
         meta_regression(Y, V, np.arange(6), ci="kenward-roger")
     with pytest.raises(PoolingError, match="common tau2"):
         subgroups(Y, V, GROUPS, common_tau2=True, ci="kenward-roger")
+
+
+def test_the_observed_data_count_among_random_permutations():
+    x = np.array([1.0, 2.0, 9.0, 4.0, 3.0, 0.0])
+    fit = meta_regression(Y, V, x)
+    some = {permute_moderators(fit, Y, V, x, permutations=3, exact=False, seed=s).qm_p_value for s in range(8)}
+    assert some <= {0.25, 0.5, 0.75, 1.0}
+    assert len(some) > 1
