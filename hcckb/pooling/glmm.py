@@ -1,0 +1,425 @@
+"""Random-effects models on the counts themselves: binomial-normal and Poisson-normal, without continuity correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtrc, ndtr, ndtri, stdtrit
+
+from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
+from hcckb.pooling.counts import Counts, checked_counts
+from hcckb.pooling.families import Binomial, Family, Hypergeometric, Poisson
+from hcckb.pooling.heterogeneity import checked_level
+from hcckb.pooling.marginal import MarginalFit, MixedCounts, State, fit_random
+from hcckb.pooling.times import checked_times
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+FORMS = ("cm-el", "cm-al", "um-fs", "um-rs")
+RATE_FORMS = ("cm-el", "um-fs", "um-rs")
+CODINGS = (0.5, 1.0)
+#: First values of tau; the highest of the maxima reached counts.
+STARTS = (0.2, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlmmPooled:
+    """What a mixed model says, on the log (odds) scale.
+
+    Attributes
+    ----------
+    measure : str
+        "odds-ratio", "incidence-rate-ratio", "proportion" or "incidence-rate".
+    form : str or None
+        One of `FORMS`; None for single arms.
+    level : float
+        Level of all intervals.
+    k : int
+        Number of studies the likelihood depends on.
+    kept : ndarray of bool
+        Which of the given studies these are.
+    estimate, se, ci_lower, ci_upper, statistic, p_value : float
+        Mean effect (log odds or rate ratio, logit, log rate), its standard error from the observed information, Wald
+        interval and test of 0.
+    prediction_lower, prediction_upper : float or None
+        Where the true effect of a new study lies, by t with k - 2 df; None below three studies.
+    tau2 : float
+        Variance of the effect between studies, by maximum likelihood.
+    sigma2 : float or None
+        Variance of the control arm's log odds or rate between studies, under "um-rs" only.
+    log_likelihood, aic : float
+        With all constants, of the random-effects model.
+    estimate_common, se_common, ci_lower_common, ci_upper_common, log_likelihood_common : float
+        The same model with tau2 = 0.
+    lrt, lrt_p_value : float, float
+        Likelihood ratio test of tau2 = 0, its P halved since tau2 lies on its boundary.
+    nodes : int
+        Quadrature nodes per random effect; 1 where tau2 is 0 and nothing is integrated.
+    warnings : tuple of str
+        What was left out, by name.
+    """
+
+    measure: str
+    form: str | None
+    level: float
+    k: int
+    kept: BoolArray
+    estimate: float
+    se: float
+    ci_lower: float
+    ci_upper: float
+    statistic: float
+    p_value: float
+    prediction_lower: float | None
+    prediction_upper: float | None
+    tau2: float
+    sigma2: float | None
+    log_likelihood: float
+    aic: float
+    estimate_common: float
+    se_common: float
+    ci_lower_common: float
+    ci_upper_common: float
+    log_likelihood_common: float
+    lrt: float
+    lrt_p_value: float
+    nodes: int
+    warnings: tuple[str, ...]
+
+
+def glmm_odds_ratio(
+    counts: Counts, form: str = "cm-el", *, coding: float = 0.5, level: float = 0.95
+) -> GlmmPooled:
+    r"""Pool odds ratios in a logistic model with random effects; tables with zeros count as they are.
+
+    Parameters
+    ----------
+    counts : Counts
+        From `hcckb.pooling.counts.two_arms`.
+    form : {"cm-el", "cm-al", "um-fs", "um-rs"}
+        Conditional on the margins with the exact (non-central hypergeometric) or the approximate (binomial) likelihood;
+        unconditional with fixed or with random study effects.
+    coding : {0.5, 1.0}
+        Unconditional forms: whether the random effect enters as +1/2 and -1/2 in the two arms, or only in the
+        experimental one.
+    level : float
+        Level of all intervals, in (0, 1).
+
+    Raises
+    ------
+    EmptySelectionError
+        If there is no table.
+    PoolingError
+        If no table tells anything, or the estimate is infinite: one arm has no event (or only events) in all.
+    UnknownNameError
+        If there is no such form.
+    ConvergenceError
+        If the likelihood does not reach its maximum.
+
+    Notes
+    -----
+    With :math:`\theta_i \sim N(\mu, \tau^2)` the log odds ratio of study i:
+
+    - um-fs: :math:`\mathrm{logit}\, p_{i1,i2} = \alpha_i \pm \theta_i / 2`, :math:`\alpha_i` fixed (with `coding` 0.5)
+    - um-rs: the same with :math:`\alpha_i \sim N(\alpha, \sigma^2)`, independent of :math:`\theta_i`
+    - cm-el: events of the experimental arm given both margins, non-central hypergeometric in :math:`\theta_i`
+    - cm-al: binomial(a + c) with log odds :math:`\ln(n_1 / n_2) + \theta_i`; good where events are rare
+
+    Double zeros say nothing in all but "um-rs" and are left out there, with a warning. Maximum likelihood: tau2 is biased
+    low when k is small. "um-fs" has one more parameter per study.
+
+    Sources: Stijnen, Hamza & Özdemir 2010, Stat Med 29:3046-3067, doi:10.1002/sim.4040; Turner et al. 2000, Stat
+    Med 19:3417-3432; van Houwelingen, Zwinderman & Stijnen 1993, Stat Med 12:2273-2284; Jackson et al.
+    2018, Stat Med 37:1059-1085, doi:10.1002/sim.7588 (their models 4, 5, 7 and, for `coding` 1, 2 and 3).
+
+    Examples
+    --------
+    >>> from hcckb.pooling.counts import two_arms
+    >>> p = glmm_odds_ratio(two_arms([4, 6, 3], [123, 306, 231], [11, 29, 11], [139, 303, 220]))
+    >>> round(p.estimate, 3), round(p.se, 3), p.tau2
+    (-1.384, 0.321, 0.0)
+    """
+    _known(form, FORMS)
+    level = checked_level(level)
+    if len(counts) == 0:
+        raise EmptySelectionError("there is no table to pool. Give at least one study.")
+    kept = np.ones(len(counts), dtype=bool) if form == "um-rs" else ~counts.double_zero
+    if counts.double_zero.all():
+        raise PoolingError("every table is a double zero: both arms have no event, or nothing but events.")
+    used = counts.take(kept)
+    told = used.take(~used.double_zero)
+    _refuse_infinite((told.a == 0) | (told.d == 0), (told.b == 0) | (told.c == 0), "odds ratio")
+    start = _log_odds(used.a.sum(), used.b.sum()) - _log_odds(used.c.sum(), used.d.sum())
+    if form == "cm-el":
+        model, state = _single(Hypergeometric(used.a, used.n1, used.c, used.n2), np.zeros(len(used)), start)
+    elif form == "cm-al":
+        law = Binomial(used.a[:, None], (used.a + used.c)[:, None])
+        model, state = _single(law, np.log(used.n1 / used.n2), start)
+    else:
+        law = Binomial(np.stack([used.a, used.c], axis=1), np.stack([used.n1, used.n2], axis=1))
+        alpha = _log_odds(used.a + used.c, used.b + used.d) - 0.5 * start
+        model, state = _two_rows(law, alpha, start, form, coding)
+    names = [counts.name(int(i)) for i in np.flatnonzero(~kept)]
+    return _pooled(model, state, ("odds-ratio", form, level), kept, names)
+
+
+def glmm_rate_ratio(  # noqa: PLR0913 - two arms of two columns, and keywords
+    events_experimental: ArrayLike,
+    time_experimental: ArrayLike,
+    events_comparator: ArrayLike,
+    time_comparator: ArrayLike,
+    form: str = "cm-el",
+    *,
+    coding: float = 0.5,
+    level: float = 0.95,
+    labels: Sequence[str] | None = None,
+) -> GlmmPooled:
+    r"""Pool incidence rate ratios in a Poisson model with random effects.
+
+    Parameters
+    ----------
+    events_experimental, time_experimental, events_comparator, time_comparator : array_like, shape (k,)
+        Events and person-time of each arm.
+    form : {"cm-el", "um-fs", "um-rs"}
+        As `glmm_odds_ratio`; given the events of both arms those of one are binomial with log odds
+        :math:`\ln(t_1 / t_2) + \theta_i`, exactly.
+    coding, level : float
+        As `glmm_odds_ratio`.
+    labels : sequence of str, optional
+        Names of the studies, for messages.
+
+    Raises
+    ------
+    EmptySelectionError, PoolingError, UnknownNameError, ConvergenceError
+        As `glmm_odds_ratio`, or if a time is not above 0.
+
+    Notes
+    -----
+    Sources: Stijnen, Hamza & Özdemir 2010, Stat Med 29:3046-3067, doi:10.1002/sim.4040; Bagos & Nikolopoulos 2009,
+    Int J Biostat 5(1):21, doi:10.2202/1557-4679.1168.
+
+    Examples
+    --------
+    >>> p = glmm_rate_ratio([2, 5, 9], [100, 220, 310], [6, 9, 14], [105, 215, 300])
+    >>> round(p.estimate, 3), p.tau2
+    (-0.613, 0.0)
+    """
+    _known(form, RATE_FORMS)
+    level = checked_level(level)
+    a, t1 = checked_times(events_experimental, time_experimental, labels)
+    c, t2 = checked_times(events_comparator, time_comparator, labels)
+    if len(a) != len(c):
+        raise PoolingError(f"{len(a)} experimental and {len(c)} comparator arms make no pairs. Give both of each study.")
+    if len(a) == 0:
+        raise EmptySelectionError("there is no study to pool. Give at least one.")
+    kept = np.ones(len(a), dtype=bool) if form == "um-rs" else (a + c) > 0
+    informed = (a + c) > 0
+    if not informed.any():
+        raise PoolingError("no study has an event. A rate ratio needs some.")
+    _refuse_infinite(a[informed] == 0, c[informed] == 0, "rate ratio")
+    names = [labels[int(i)] if labels is not None else f"study {i}" for i in np.flatnonzero(~kept)]
+    a, t1, c, t2 = a[kept], t1[kept], c[kept], t2[kept]
+    start = float(np.log((a.sum() + 0.5) / t1.sum()) - np.log((c.sum() + 0.5) / t2.sum()))
+    if form == "cm-el":
+        model, state = _single(Binomial(a[:, None], (a + c)[:, None]), np.log(t1 / t2), start)
+    else:
+        law = Poisson(np.stack([a, c], axis=1), np.stack([t1, t2], axis=1))
+        model, state = _two_rows(law, np.log((a + c + 0.5) / (t1 + t2)) - 0.5 * start, start, form, coding)
+    return _pooled(model, state, ("incidence-rate-ratio", form, level), kept, names)
+
+
+def glmm_proportion(
+    events: ArrayLike, n: ArrayLike, *, level: float = 0.95, labels: Sequence[str] | None = None
+) -> GlmmPooled:
+    r"""Pool proportions of single arms in a logistic model with a random intercept.
+
+    Parameters
+    ----------
+    events, n : array_like, shape (k,)
+        Participants with the event, and all participants; arms with 0 or only events count as they are.
+    level : float
+        Level of all intervals, in (0, 1).
+    labels : sequence of str, optional
+        Names of the studies, for messages.
+
+    Returns
+    -------
+    GlmmPooled
+        On the logit scale: expit(estimate) is the proportion in a study of average logit (the median study).
+
+    Raises
+    ------
+    EmptySelectionError, PoolingError, ConvergenceError
+        As `glmm_odds_ratio`.
+
+    Notes
+    -----
+    :math:`x_i \sim \mathrm{Bin}(n_i, p_i)`, :math:`\mathrm{logit}\, p_i \sim N(\mu, \tau^2)`.
+
+    Sources: Stijnen, Hamza & Özdemir 2010, Stat Med 29:3046-3067, doi:10.1002/sim.4040; Schwarzer et al. 2019, Res
+    Synth Methods 10:476-483, doi:10.1002/jrsm.1348 (why rather than the double arcsine).
+
+    Examples
+    --------
+    >>> p = glmm_proportion([0, 3, 10], [12, 20, 25])
+    >>> round(p.estimate, 3), round(p.tau2, 3)
+    (-1.681, 1.783)
+    """
+    level = checked_level(level)
+    x, size = checked_counts({"events": events, "n": n}, labels)
+    if len(x) == 0:
+        raise EmptySelectionError("there is no arm to pool. Give at least one study.")
+    if x.sum() == 0 or (x == size).all():
+        raise PoolingError("no arm has an event, or all have nothing else: the pooled logit is infinite. Give the range.")
+    model, state = _single(Binomial(x[:, None], size[:, None]), np.zeros(len(x)), _log_odds(x.sum(), (size - x).sum()))
+    return _pooled(model, state, ("proportion", None, level), np.ones(len(x), dtype=bool), [])
+
+
+def glmm_rate(
+    events: ArrayLike, time: ArrayLike, *, level: float = 0.95, labels: Sequence[str] | None = None
+) -> GlmmPooled:
+    r"""Pool incidence rates of single arms in a Poisson model with a random intercept.
+
+    Parameters
+    ----------
+    events, time : array_like, shape (k,)
+        Events and person-time.
+    level : float
+        Level of all intervals, in (0, 1).
+    labels : sequence of str, optional
+        Names of the studies, for messages.
+
+    Returns
+    -------
+    GlmmPooled
+        On the log scale: exp(estimate) is the rate in a study of average log rate.
+
+    Raises
+    ------
+    EmptySelectionError, PoolingError, ConvergenceError
+        As `glmm_odds_ratio`.
+
+    Notes
+    -----
+    :math:`x_i \sim \mathrm{Poisson}(t_i e^{\theta_i})`, :math:`\theta_i \sim N(\mu, \tau^2)`.
+
+    Source: Stijnen, Hamza & Özdemir 2010, Stat Med 29:3046-3067, doi:10.1002/sim.4040.
+
+    Examples
+    --------
+    >>> p = glmm_rate([0, 3, 10], [120, 200, 250])
+    >>> round(p.estimate, 3), round(p.tau2, 3)
+    (-4.147, 0.655)
+    """
+    level = checked_level(level)
+    x, t = checked_times(events, time, labels)
+    if len(x) == 0:
+        raise EmptySelectionError("there is no arm to pool. Give at least one study.")
+    if x.sum() == 0:
+        raise PoolingError("no arm has an event: the pooled log rate is infinite. Give an upper limit instead.")
+    model, state = _single(Poisson(x[:, None], t[:, None]), np.zeros(len(x)), float(np.log(x.sum() / t.sum())))
+    return _pooled(model, state, ("incidence-rate", None, level), np.ones(len(x), dtype=bool), [])
+
+
+def _known(form: str, forms: Sequence[str]) -> None:
+    if form not in forms:
+        raise UnknownNameError(form, "form of the mixed model", forms, ", ".join(forms))
+
+
+def _log_odds(events: ArrayLike, others: ArrayLike) -> FloatArray:
+    return np.asarray(np.log((np.asarray(events) + 0.5) / (np.asarray(others) + 0.5)))
+
+
+def _refuse_infinite(lowest: BoolArray, highest: BoolArray, what: str) -> None:
+    """Refuse data in which every study that tells anything lies at the same end of what its margins allow."""
+    if lowest.all() or highest.all():
+        raise PoolingError(
+            f"the {what} is {'0' if lowest.all() else 'infinite'}: every study lies at the end of what its margins allow. "
+            "Pool risk differences, or take a continuity correction."
+        )
+
+
+def _single(law: Family, offset: FloatArray, start: ArrayLike) -> tuple[MixedCounts, State]:
+    """A model of one row per study: eta = offset + mu + tau u."""
+    ones = np.ones((len(offset), 1, 1))
+    model = MixedCounts(law, offset[:, None], ones, ones, own_intercept=False)
+    return model, State(np.zeros(0), np.atleast_1d(np.asarray(start, dtype=np.float64)), np.zeros(1))
+
+
+def _two_rows(
+    law: Family, alpha: FloatArray, start: ArrayLike, form: str, coding: float
+) -> tuple[MixedCounts, State]:
+    """A model of both arms: eta = alpha_i + mu x + tau u z, alpha_i fixed or random."""
+    if coding not in CODINGS:
+        raise PoolingError(f"coding {coding!r} must be 0.5 (both arms) or 1.0 (experimental arm only).")
+    k = len(alpha)
+    z = np.array([0.5, -0.5]) if coding == 0.5 else np.array([1.0, 0.0])
+    effect, constant = np.tile(z[:, None], (k, 1, 1)), np.ones((k, 2, 1))
+    mu = np.atleast_1d(np.asarray(start, dtype=np.float64))
+    if coding == 0.5:
+        alpha = alpha + 0.5 * mu
+    if form == "um-fs":
+        return MixedCounts(law, np.zeros((k, 2)), effect, effect, own_intercept=True), State(alpha, mu, np.zeros(1))
+    model = MixedCounts(
+        law, np.zeros((k, 2)), np.concatenate([effect, constant], axis=2), np.concatenate([constant, effect], axis=2), False
+    )
+    spread = max(float(np.std(alpha)), 0.2)
+    return model, State(np.zeros(0), np.array([mu[0], float(alpha.mean())]), np.array([spread, 0.0]))
+
+
+def _pooled(
+    model: MixedCounts, start: State, asked: tuple[str, str | None, float], kept: BoolArray, dropped: Sequence[str]
+) -> GlmmPooled:
+    """Fit, and put the numbers in their places."""
+    measure, form, level = asked
+    k = len(model.offset)
+    common, best = fit_random(model, start, STARTS if k > 1 else ())
+    z = float(ndtri((1 + level) / 2))
+    estimate, se = _effect(best)
+    estimate0, se0 = _effect(common)
+    tau2 = float(best.state.scale[-1] ** 2)
+    lrt = max(0.0, 2 * (best.log_likelihood - common.log_likelihood))
+    half = float(stdtrit(k - 2, (1 + level) / 2)) * math.sqrt(tau2 + se**2) if k > 2 else None
+    parameters = len(start.alpha) + len(start.beta) + len(start.scale)
+    return GlmmPooled(
+        measure=measure,
+        form=form,
+        level=level,
+        k=k,
+        kept=kept,
+        estimate=estimate,
+        se=se,
+        ci_lower=estimate - z * se,
+        ci_upper=estimate + z * se,
+        statistic=estimate / se,
+        p_value=float(2 * ndtr(-abs(estimate / se))),
+        prediction_lower=None if half is None else estimate - half,
+        prediction_upper=None if half is None else estimate + half,
+        tau2=tau2,
+        sigma2=float(best.state.scale[0] ** 2) if form == "um-rs" else None,
+        log_likelihood=best.log_likelihood,
+        aic=2 * (parameters - best.log_likelihood),
+        estimate_common=estimate0,
+        se_common=se0,
+        ci_lower_common=estimate0 - z * se0,
+        ci_upper_common=estimate0 + z * se0,
+        log_likelihood_common=common.log_likelihood,
+        lrt=lrt,
+        lrt_p_value=0.5 * float(chdtrc(1, lrt)) if lrt > 0 else 1.0,
+        nodes=best.nodes,
+        warnings=_told(dropped),
+    )
+
+
+def _effect(fit: MarginalFit) -> tuple[float, float]:
+    return float(fit.state.beta[0]), math.sqrt(float(fit.covariance[0, 0]))
+
+
+def _told(dropped: Sequence[str]) -> tuple[str, ...]:
+    if not dropped:
+        return ()
+    return (f"Left out, since such a study says nothing in this model (no event, or nothing else): {', '.join(dropped)}.",)
