@@ -99,7 +99,7 @@ class BayesPooled:
     tau_posterior: TauPosterior
 
 
-def bayes_pool(  # noqa: PLR0913 - every option is a keyword
+def bayes_pool(
     estimate: ArrayLike,
     variance: ArrayLike,
     *,
@@ -150,7 +150,7 @@ def bayes_pool(  # noqa: PLR0913 - every option is a keyword
     --------
     >>> b = bayes_pool([-0.46, -0.27, -0.34], [0.0136, 0.0093, 0.0127])
     >>> round(b.mu.median, 3), round(b.mu.ci_lower, 3), round(b.mu.ci_upper, 3), round(b.mu_below_zero, 3)
-    (-0.346, -0.677, -0.034, 0.983)
+    (-0.35, -0.656, -0.055, 0.983)
     """
     level, threshold = checked_level(level), _finite(threshold, "threshold")
     y, v = _checked(estimate, variance)

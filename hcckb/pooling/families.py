@@ -18,7 +18,7 @@ class Family(Protocol):
     constant: FloatArray
 
     def cumulant(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """A, its first and its second derivative at `eta`, shape (k, a, q)."""
+        """Return A, its first and its second derivative at `eta`, shape (k, a, q)."""
 
     def take(self, studies: NDArray[np.bool_]) -> Family:
         """Return these studies only."""
@@ -32,7 +32,7 @@ class Binomial:
         self.constant = (gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1)).sum(axis=1)
 
     def cumulant(self, eta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """n ln(1 + exp eta) and its derivatives."""
+        """N ln(1 + exp eta) and its derivatives."""
         n, p = self.n[..., None], expit(eta)
         return n * np.logaddexp(0.0, eta), n * p, n * p * expit(-eta)
 

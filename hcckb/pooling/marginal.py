@@ -123,11 +123,16 @@ def fit_random(model: MixedCounts, start: State, scales: tuple[float, ...]) -> t
     bound = free.copy()
     bound[-1] = False
     common = _settled(model, replace(start, scale=np.where(bound, start.scale, 0.0)), bound)
-    found = [common]
+    found, lost = [common], ConvergenceError("the likelihood was climbed from nowhere.")
     for scale in scales:
         first = np.where(bound, common.state.scale, scale)
         first = np.where(first > 0, first, 0.5)
-        found.append(_settled(model, replace(common.state, scale=first), free))
+        try:
+            found.append(_settled(model, replace(common.state, scale=first), free))
+        except ConvergenceError as error:
+            lost = error
+    if scales and len(found) == 1:
+        raise lost
     best = max(found, key=lambda fit: fit.log_likelihood)
     if best.log_likelihood <= common.log_likelihood + 1e-10:
         best = common
@@ -189,18 +194,14 @@ def _climbed(
     """Take the step, or as much of it as does not lose likelihood; None if every share does."""
     before = float(terms.value.sum())
     for share in 0.5 ** np.arange(30.0):
-        new = State(
-            state.alpha + share * step.alpha, state.beta + share * step.beta, state.scale + share * step.scale
-        )
+        new = State(state.alpha + share * step.alpha, state.beta + share * step.beta, state.scale + share * step.scale)
         after = _marginal(model, new, grid)
         if float(after.value.sum()) >= before - 1e-12 * max(1.0, abs(before)):
             return new, after
     return None
 
 
-def _step(
-    model: MixedCounts, state: State, terms: _Terms, free: BoolArray
-) -> tuple[State, FloatArray, float]:
+def _step(model: MixedCounts, state: State, terms: _Terms, free: BoolArray) -> tuple[State, FloatArray, float]:
     """Newton step with the studies' intercepts eliminated; covariance of the rest; largest relative change."""
     own, p = int(model.own_intercept), len(state.beta)
     active = own + np.concatenate([np.arange(p), p + np.flatnonzero(free)])
@@ -249,18 +250,15 @@ def _grid(
     volume = -0.5 * log_det
     axes = []
     for r in range(dimension):
-        ends = [-slack * _reach(family, base, loading, (mode, -root[:, :, r])), None]
-        ends[1] = slack * _reach(family, base, loading, (mode, root[:, :, r]))
-        axes.append(ends[0][:, None] + (ends[1] - ends[0])[:, None] * steps)
-        volume = volume + np.log((ends[1] - ends[0]) / (count - 1))
+        lower, upper = (slack * _reach(family, base, loading, (mode, sign * root[:, :, r])) for sign in (-1.0, 1.0))
+        axes.append((lower + upper)[:, None] * steps - lower[:, None])
+        volume = volume + np.log((lower + upper) / (count - 1))
     picks = [axis.ravel() for axis in np.meshgrid(*[np.arange(count)] * dimension, indexing="ij")]
     z = np.stack([axis[:, pick] for axis, pick in zip(axes, picks, strict=True)], axis=2)
     return mode[:, None, :] + np.einsum("krs,kqs->kqr", root, z), volume
 
 
-def _reach(
-    family: Family, base: FloatArray, loading: FloatArray, ray: tuple[FloatArray, FloatArray]
-) -> FloatArray:
+def _reach(family: Family, base: FloatArray, loading: FloatArray, ray: tuple[FloatArray, FloatArray]) -> FloatArray:
     """How far along a ray from the mode the integrand is not negligible, in units of the ray."""
     mode, direction = ray
     length = np.sqrt(np.sum(direction**2, axis=1))
@@ -308,7 +306,7 @@ def _marginal(model: MixedCounts, state: State, grid: tuple[int, float]) -> _Ter
 
 
 def _design(model: MixedCounts, u: FloatArray) -> FloatArray:
-    """Derivative of eta by the parameters at each node, shape (k, a, q, m)."""
+    """Give the derivative of eta by the parameters at each node, shape (k, a, q, m)."""
     k, rows, p = model.fixed.shape
     q = u.shape[1]
     own = int(model.own_intercept)

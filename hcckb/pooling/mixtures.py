@@ -28,7 +28,7 @@ class Distribution(Protocol):
         """Density at each x."""
 
     def quantile(self, p: float) -> float:
-        """The x below which lies the probability p."""
+        """Give the x below which lies the probability p."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class NormalMixture:
         return np.asarray(np.exp(-0.5 * z**2) @ (self.weight / (self.sd * _ROOT_2PI)))
 
     def slope(self, x: float) -> float:
-        """Derivative of the density at x."""
+        """Give the derivative of the density at x."""
         z = (x - self.mean) / self.sd
         return float(-(z * np.exp(-0.5 * z**2)) @ (self.weight / (self.sd**2 * _ROOT_2PI)))
 
@@ -58,7 +58,7 @@ class NormalMixture:
         return float(ndtr((self.mean - x) / self.sd) @ self.weight)
 
     def quantile(self, p: float) -> float:
-        """The x below which lies the probability p in (0, 1)."""
+        """Give the x below which lies the probability p in (0, 1)."""
         middle = float(self.weight @ self.mean)
         width = float(np.exp(self.weight @ np.log(self.sd)))
         if p <= 0.5:

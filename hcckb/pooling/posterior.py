@@ -134,7 +134,7 @@ class TauPosterior:
         return float(self.cumulative[panel] + weights @ heights)
 
     def quantile(self, p: float) -> float:
-        """The tau below which lies the probability p in [0, 1)."""
+        """Give the tau below which lies the probability p in [0, 1)."""
         if p <= self.cumulative[0]:
             return 0.0
         if p >= 1 and math.isfinite(self.model.prior.upper):
@@ -165,7 +165,7 @@ class TauPosterior:
         return NormalMixture(self.weight[keep] / self.weight[keep].sum(), mean[keep], np.sqrt(variance[keep]))
 
     def _slope(self, u: float) -> float:
-        """Derivative of the log density with respect to ln tau, by a central difference of fourth order."""
+        """Differentiate the log density with respect to ln tau, by a central difference of fourth order."""
         h = 1e-3
         x = np.exp(u + h * np.array([-2.0, -1.0, 1.0, 2.0]))
         f = self.model.log_posterior(np.minimum(x, self.model.prior.upper))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,24 +90,20 @@ class TauPrior:
         "jeffreys" is :math:`\sqrt{\sum_i (\tau / (\sigma_i^2 + \tau^2))^2}` and "flat" is 1; neither integrates
         to 1. Source: Röver 2020, J Stat Softw 93(6), section 2.3, doi:10.18637/jss.v093.i06.
         """
-        x = tau / self.centre
-        if self.name == "half-normal":
-            return np.asarray(0.5 * math.log(2 / math.pi) - math.log(self.centre) - 0.5 * x**2)
-        if self.name == "half-cauchy":
-            return np.asarray(math.log(2 / math.pi) - math.log(self.centre) - np.log1p(x**2))
-        if self.name == "exponential":
-            return np.asarray(-math.log(self.centre) - x)
-        if self.name == "uniform":
-            return np.where(tau <= self.centre, -math.log(self.centre), -np.inf)
-        if self.name == "flat":
-            return np.zeros_like(tau)
         if self.name == "jeffreys":
             return _log_jeffreys(tau, variance)
-        return self._log_of_log(tau)
+        if self.name in ("log-normal", "log-t"):
+            return self._log_of_log(tau)
+        return _SHAPES[self.name](tau / self.centre) - math.log(self.centre)
 
     def density_at_zero(self) -> float | None:
         """Density at tau = 0; None where it is 0, infinite or without a scale."""
-        at_zero = {"half-normal": math.sqrt(2 / math.pi), "half-cauchy": 2 / math.pi, "exponential": 1.0, "uniform": 1.0}
+        at_zero = {
+            "half-normal": math.sqrt(2 / math.pi),
+            "half-cauchy": 2 / math.pi,
+            "exponential": 1.0,
+            "uniform": 1.0,
+        }
         return at_zero[self.name] / self.centre if self.name in at_zero else None
 
     def below(self, tau: float) -> float:
@@ -223,6 +220,16 @@ def rhodes2015() -> TauPrior:
     'log-t(location -3.44, scale 2.59, df 5)'
     """
     return TauPrior("log-t", (-3.44, 2.59, 5.0), "Rhodes 2015: general")
+
+
+_SHAPES: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "half-normal": lambda x: np.asarray(0.5 * math.log(2 / math.pi) - 0.5 * x**2),
+    "half-cauchy": lambda x: np.asarray(math.log(2 / math.pi) - np.log1p(x**2)),
+    "exponential": lambda x: np.asarray(-x),
+    "uniform": lambda x: np.where(x <= 1, 0.0, -np.inf),
+    "flat": np.zeros_like,
+}
+"""Log densities of the priors that have a scale, in units of it."""
 
 
 def _log_jeffreys(tau: FloatArray, variance: FloatArray) -> FloatArray:

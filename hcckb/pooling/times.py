@@ -32,11 +32,11 @@ def checked_times(
     if labels is not None and len(labels) != len(x):
         raise PoolingError(f"{len(labels)} labels do not name {len(x)} studies. Give one per study.")
     for i in np.flatnonzero(~(np.isfinite(x) & (x == np.floor(x)) & (x >= 0))):
-        raise PoolingError(f"{_name(labels, i)}: events {x[i]:g} is not a whole number from 0 on. Give the count.")
+        raise PoolingError(f"{_name(labels, int(i))}: events {x[i]:g} is not a whole number from 0 on. Give the count.")
     for i in np.flatnonzero(~(np.isfinite(t) & (t > 0))):
-        raise PoolingError(f"{_name(labels, i)}: time {t[i]:g} is not above 0. Leave the study out.")
+        raise PoolingError(f"{_name(labels, int(i))}: time {t[i]:g} is not above 0. Leave the study out.")
     return x, t
 
 
 def _name(labels: Sequence[str] | None, index: int) -> str:
-    return labels[int(index)] if labels is not None else f"study {index}"
+    return labels[index] if labels is not None else f"study {index}"
