@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, ndtr, ndtri, stdtrit
 
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.pooling.counts import Counts, checked_counts
 from hcckb.pooling.families import Binomial, Family, Hypergeometric, Poisson
+from hcckb.pooling.glmm_result import GlmmPooled, fitted
 from hcckb.pooling.heterogeneity import checked_level
-from hcckb.pooling.marginal import MarginalFit, MixedCounts, State, fit_random
+from hcckb.pooling.marginal import MixedCounts, State
 from hcckb.pooling.times import checked_times
 
 FloatArray = NDArray[np.float64]
@@ -22,73 +20,6 @@ BoolArray = NDArray[np.bool_]
 FORMS = ("cm-el", "cm-al", "um-fs", "um-rs")
 RATE_FORMS = ("cm-el", "um-fs", "um-rs")
 CODINGS = (0.5, 1.0)
-#: First values of tau; the highest of the maxima reached counts.
-STARTS = (0.2, 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GlmmPooled:
-    """What a mixed model says, on the log (odds) scale.
-
-    Attributes
-    ----------
-    measure : str
-        "odds-ratio", "incidence-rate-ratio", "proportion" or "incidence-rate".
-    form : str or None
-        One of `FORMS`; None for single arms.
-    level : float
-        Level of all intervals.
-    k : int
-        Number of studies the likelihood depends on.
-    kept : ndarray of bool
-        Which of the given studies these are.
-    estimate, se, ci_lower, ci_upper, statistic, p_value : float
-        Mean effect (log odds or rate ratio, logit, log rate), its standard error from the observed information, Wald
-        interval and test of 0.
-    prediction_lower, prediction_upper : float or None
-        Where the true effect of a new study lies, by t with k - 2 df; None below three studies.
-    tau2 : float
-        Variance of the effect between studies, by maximum likelihood.
-    sigma2 : float or None
-        Variance of the control arm's log odds or rate between studies, under "um-rs" only.
-    log_likelihood, aic : float
-        With all constants, of the random-effects model.
-    estimate_common, se_common, ci_lower_common, ci_upper_common, log_likelihood_common : float
-        The same model with tau2 = 0.
-    lrt, lrt_p_value : float, float
-        Likelihood ratio test of tau2 = 0, its P halved since tau2 lies on its boundary.
-    nodes : int
-        Quadrature nodes per random effect; 1 where tau2 is 0 and nothing is integrated.
-    warnings : tuple of str
-        What was left out, by name.
-    """
-
-    measure: str
-    form: str | None
-    level: float
-    k: int
-    kept: BoolArray
-    estimate: float
-    se: float
-    ci_lower: float
-    ci_upper: float
-    statistic: float
-    p_value: float
-    prediction_lower: float | None
-    prediction_upper: float | None
-    tau2: float
-    sigma2: float | None
-    log_likelihood: float
-    aic: float
-    estimate_common: float
-    se_common: float
-    ci_lower_common: float
-    ci_upper_common: float
-    log_likelihood_common: float
-    lrt: float
-    lrt_p_value: float
-    nodes: int
-    warnings: tuple[str, ...]
 
 
 def glmm_odds_ratio(counts: Counts, form: str = "cm-el", *, coding: float = 0.5, level: float = 0.95) -> GlmmPooled:
@@ -162,7 +93,7 @@ def glmm_odds_ratio(counts: Counts, form: str = "cm-el", *, coding: float = 0.5,
         alpha = _log_odds(used.a + used.c, used.b + used.d) - 0.5 * start
         model, state = _two_rows(law, alpha, start, form, coding)
     names = [counts.name(int(i)) for i in np.flatnonzero(~kept)]
-    return _pooled(model, state, ("odds-ratio", form, level), kept, names)
+    return fitted(model, state, ("odds-ratio", form, level), kept, names)
 
 
 def glmm_rate_ratio(  # noqa: PLR0913 - two arms of two columns, and keywords
@@ -228,7 +159,7 @@ def glmm_rate_ratio(  # noqa: PLR0913 - two arms of two columns, and keywords
     else:
         law = Poisson(np.stack([a, c], axis=1), np.stack([t1, t2], axis=1))
         model, state = _two_rows(law, np.log((a + c + 0.5) / (t1 + t2)) - 0.5 * start, start, form, coding)
-    return _pooled(model, state, ("incidence-rate-ratio", form, level), kept, names)
+    return fitted(model, state, ("incidence-rate-ratio", form, level), kept, names)
 
 
 def glmm_proportion(
@@ -277,7 +208,7 @@ def glmm_proportion(
             "no arm has an event, or all have nothing else: the pooled logit is infinite. Give the range."
         )
     model, state = _single(Binomial(x[:, None], size[:, None]), np.zeros(len(x)), _log_odds(x.sum(), (size - x).sum()))
-    return _pooled(model, state, ("proportion", None, level), np.ones(len(x), dtype=bool), [])
+    return fitted(model, state, ("proportion", None, level), np.ones(len(x), dtype=bool), [])
 
 
 def glmm_rate(
@@ -323,7 +254,7 @@ def glmm_rate(
     if x.sum() == 0:
         raise PoolingError("no arm has an event: the pooled log rate is infinite. Give an upper limit instead.")
     model, state = _single(Poisson(x[:, None], t[:, None]), np.zeros(len(x)), float(np.log(x.sum() / t.sum())))
-    return _pooled(model, state, ("incidence-rate", None, level), np.ones(len(x), dtype=bool), [])
+    return fitted(model, state, ("incidence-rate", None, level), np.ones(len(x), dtype=bool), [])
 
 
 def _known(form: str, forms: Sequence[str]) -> None:
@@ -339,7 +270,7 @@ def _refuse_infinite(lowest: BoolArray, highest: BoolArray, what: str) -> None:
     """Refuse data in which every study that tells anything lies at the same end of what its margins allow."""
     if lowest.all() or highest.all():
         raise PoolingError(
-            f"the {what} is {'0' if lowest.all() else 'infinite'}: every study lies at one end of what its margins allow. "
+            f"the {what} is {'0' if lowest.all() else 'infinite'}: every study lies at the same end of its range. "
             "Pool risk differences, or take a continuity correction."
         )
 
@@ -372,59 +303,3 @@ def _two_rows(law: Family, alpha: FloatArray, start: ArrayLike, form: str, codin
     )
     spread = max(float(np.std(alpha)), 0.2)
     return model, State(np.zeros(0), np.array([mu[0], float(alpha.mean())]), np.array([spread, 0.0]))
-
-
-def _pooled(
-    model: MixedCounts, start: State, asked: tuple[str, str | None, float], kept: BoolArray, dropped: Sequence[str]
-) -> GlmmPooled:
-    """Fit, and put the numbers in their places."""
-    measure, form, level = asked
-    k = len(model.offset)
-    common, best = fit_random(model, start, STARTS if k > 1 else ())
-    z = float(ndtri((1 + level) / 2))
-    estimate, se = _effect(best)
-    estimate0, se0 = _effect(common)
-    tau2 = float(best.state.scale[-1] ** 2)
-    lrt = max(0.0, 2 * (best.log_likelihood - common.log_likelihood))
-    half = float(stdtrit(k - 2, (1 + level) / 2)) * math.sqrt(tau2 + se**2) if k > 2 else None
-    parameters = len(start.alpha) + len(start.beta) + len(start.scale)
-    return GlmmPooled(
-        measure=measure,
-        form=form,
-        level=level,
-        k=k,
-        kept=kept,
-        estimate=estimate,
-        se=se,
-        ci_lower=estimate - z * se,
-        ci_upper=estimate + z * se,
-        statistic=estimate / se,
-        p_value=float(2 * ndtr(-abs(estimate / se))),
-        prediction_lower=None if half is None else estimate - half,
-        prediction_upper=None if half is None else estimate + half,
-        tau2=tau2,
-        sigma2=float(best.state.scale[0] ** 2) if form == "um-rs" else None,
-        log_likelihood=best.log_likelihood,
-        aic=2 * (parameters - best.log_likelihood),
-        estimate_common=estimate0,
-        se_common=se0,
-        ci_lower_common=estimate0 - z * se0,
-        ci_upper_common=estimate0 + z * se0,
-        log_likelihood_common=common.log_likelihood,
-        lrt=lrt,
-        lrt_p_value=0.5 * float(chdtrc(1, lrt)) if lrt > 0 else 1.0,
-        nodes=best.nodes,
-        warnings=_told(dropped),
-    )
-
-
-def _effect(fit: MarginalFit) -> tuple[float, float]:
-    return float(fit.state.beta[0]), math.sqrt(float(fit.covariance[0, 0]))
-
-
-def _told(dropped: Sequence[str]) -> tuple[str, ...]:
-    if not dropped:
-        return ()
-    return (
-        f"Left out, since such a study says nothing in this model (no event, or nothing else): {', '.join(dropped)}.",
-    )

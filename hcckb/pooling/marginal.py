@@ -153,8 +153,8 @@ def _settled(model: MixedCounts, start: State, free: BoolArray) -> MarginalFit:
                 return MarginalFit(state, covariance, value, nodes)
             before = value
     raise ConvergenceError(
-        f"the likelihood did not converge on {ladder[-1]} nodes per random effect. Look for a misprinted count, or take "
-        "another form of the model."
+        f"the likelihood did not converge on {ladder[-1]} nodes per random effect. Look for a misprinted count, or "
+        "take another form of the model."
     )
 
 
