@@ -152,6 +152,12 @@ def test_without_heterogeneity_tau2_is_exactly_zero_and_the_tests_say_so():
     assert found.log_likelihood == found.log_likelihood_common
 
 
+def test_the_test_of_heterogeneity_halves_its_p(reference):
+    found = glmm_odds_ratio(tables(reference("glmm")["odds_ratios"]["crins"]["input"]), "cm-al")
+    assert found.lrt == pytest.approx(2 * (found.log_likelihood - found.log_likelihood_common), rel=1e-9)
+    assert found.lrt_p_value == pytest.approx(0.5 * math.erfc(math.sqrt(found.lrt / 2)), rel=1e-9)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_one_study_is_its_own_odds_ratio(form):
     if form == "um-rs":
