@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hcckb.cli import bias, explain, find, judge, judgement, moderate, net, out, probe, synthesise
+from hcckb.cli import bias, explain, find, judge, judgement, models, moderate, net, out, probe, synthesise
 
 app = typer.Typer(
     name="hcckb",
@@ -33,6 +33,8 @@ for command in (
     moderate.subgroup,
     moderate.regress,
     moderate.multilevel,
+    models.bayes,
+    models.glmm,
     judgement.absolute,
     judgement.grade,
     judgement.report,
