@@ -91,7 +91,7 @@ def contributions(design: Design, tau2: float = 0.0) -> Contributions:
     total = np.bincount(which, weights)
     hat = total * (potential[:, edge[:, 0]] - potential[:, edge[:, 1]])
     single = np.abs(weights * (potential[:, design.first] - potential[:, design.second]))
-    share = _walk(hat, comparison, edge, n)
+    share = walk(hat, comparison, edge, n)
     study = np.zeros((len(comparison), len(design.studies)))
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(total[which] == 0, 0.0, weights / total[which])
@@ -123,7 +123,7 @@ def _contrast_weights(design: Design, tau2: float) -> FloatArray:
     return found
 
 
-def _walk(hat: FloatArray, comparison: IntArray, edge: IntArray, n: int) -> FloatArray:
+def walk(hat: FloatArray, comparison: IntArray, edge: IntArray, n: int) -> FloatArray:
     """Turn flows (c, e) into contributions (c, e)."""
     c = len(comparison)
     rows = np.arange(c)
