@@ -13,6 +13,8 @@ from hcckb.pooling.network.fit import fit
 
 # Flow that may be lost to rounding before a path ends.
 LOST = 1e-8
+# Numbers of one block of flows, so that large networks fit into memory.
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,9 @@ def contributions(design: Design, tau2: float = 0.0) -> Contributions:
     total = np.bincount(which, weights)
     hat = total * (potential[:, edge[:, 0]] - potential[:, edge[:, 1]])
     single = np.abs(weights * (potential[:, design.first] - potential[:, design.second]))
-    share = walk(hat, comparison, edge, n)
+    size = max(1, BLOCK // n**2)
+    blocks = [slice(start, start + size) for start in range(0, len(comparison), size)]
+    share = np.concatenate([walk(hat[block], comparison[block], edge, n) for block in blocks])
     study = np.zeros((len(comparison), len(design.studies)))
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.where(total[which] == 0, 0.0, weights / total[which])
