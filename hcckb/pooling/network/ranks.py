@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from hcckb.errors import PoolingError
-from hcckb.pooling.batch import FloatArray
+from hcckb.pooling.batch import FloatArray, IntArray
 
 # Draws that are ranked at a time.
 BLOCK = 1 << 14
@@ -112,9 +112,8 @@ def rankogram(
     count = np.zeros(n * n, dtype=np.int64)
     sign = 1.0 if small_is_good else -1.0
     for start in range(0, samples, BLOCK):
-        draws = sign * (effect + rng.standard_normal((min(BLOCK, samples - start), n)) @ root.T)
-        order = np.argsort(draws, axis=1)
-        count += np.bincount((order * n + np.arange(n)).ravel(), minlength=n * n)
+        draws = sign * (effect[:, None] + root @ rng.standard_normal((n, min(BLOCK, samples - start))))
+        count += np.bincount((_ranks(draws) + n * np.arange(n)[:, None]).ravel(), minlength=n * n)
     probability = count.reshape(n, n) / samples
     mean_rank = probability @ np.arange(1.0, n + 1.0)
     return Rankogram(
@@ -124,6 +123,17 @@ def rankogram(
         sucra=(n - mean_rank) / (n - 1),
         mean_rank=mean_rank,
     )
+
+
+def _ranks(draws: FloatArray) -> IntArray:
+    """Rank each column of draws (n, m), the smallest 0, by comparing pairs: quicker than sorting."""
+    n = len(draws)
+    rank = np.zeros(draws.shape, dtype=np.int16)
+    for i in range(n - 1):
+        ahead = draws[i] < draws[i + 1 :]
+        rank[i + 1 :] += ahead
+        rank[i] += n - 1 - i - ahead.sum(axis=0, dtype=np.int16)
+    return rank.astype(np.int64)
 
 
 def statistic(estimate: FloatArray, se: FloatArray) -> FloatArray:
