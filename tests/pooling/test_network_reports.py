@@ -262,3 +262,33 @@ def test_reports_follow_a_relabelling_and_swapped_arms(columns, new):
     heat = net_heat(net.design)
     assert np.isfinite(heat.heat).all()
     assert np.trace(heat.heat) == pytest.approx(one.between.q, abs=1e-8)
+
+
+LOOPS = ([0, 1, 0, 0, 1, 2], [1, 2, 2, 1, 3, 3], np.array([0.1, 0.2, 0.5, 0.2, 0.1, 0.3]), list("abcdef"))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_reports_do_not_depend_on_the_unit(unit):
+    first, second, y, study = LOOPS
+    se = np.array([0.1, 0.2, 0.1, 0.3, 0.2, 0.1])
+    net, same = (pool_network(first, second, y * u, se * u, study) for u in (unit, 1.0))
+    close(net.estimate / unit, same.estimate, rtol=1e-7)
+    close(contributions(net.design, net.tau2).share, contributions(same.design, same.tau2).share, rtol=1e-7)
+    close(net_heat(net.design).heat, net_heat(same.design).heat, rtol=1e-7)
+    one, two = decompose(net.design), decompose(same.design)
+    close((one.between.q, one.tau2_within / unit**2), (two.between.q, two.tau2_within), rtol=1e-7)
+
+
+@pytest.mark.parametrize("wide", [1e3, 9e5])
+def test_reports_stand_far_variances(wide):
+    first, second, y, study = LOOPS
+    net = pool_network(first, second, y, [1e-3, 1e-3 * wide, 0.1, 0.3, 0.2, 0.1], study)
+    close(contributions(net.design, 0.0).share.sum(axis=1), np.ones(6), rtol=1e-6)
+    assert np.isfinite(net_heat(net.design).heat).all()
+    assert decompose(net.design).total.q == pytest.approx(net.q_total.q)
+
+
+def test_equal_studies_have_no_heterogeneity():
+    net = pool_network([0] * 4, [1] * 4, [0.1] * 4, [0.2] * 4, list("abcd"))
+    assert (net.tau2, decompose(net.design).tau2_within) == (0.0, 0.0)
+    assert net.se[0, 1] == pytest.approx(0.1)
