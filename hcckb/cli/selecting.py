@@ -51,7 +51,22 @@ def requested(query: str | None, options: Mapping[str, Any], params: list[str] |
     return asked
 
 
-_SHORT = {"HR": "hazard-ratio", "OR": "odds-ratio", "RR": "risk-ratio", "RD": "risk-difference"}
+_SHORT = {
+    "HR": "hazard-ratio",
+    "OR": "odds-ratio",
+    "RR": "risk-ratio",
+    "RD": "risk-difference",
+    "MD": "mean-difference",
+}
+
+
+def short_measure(name: str) -> str:
+    """Write out the short name of a measure.
+
+    >>> short_measure("HR")
+    'hazard-ratio'
+    """
+    return _SHORT.get(name, name)
 
 
 class Tau2(StrEnum):
@@ -198,7 +213,7 @@ class Asked:
         measure, transform = self.given["measure"], self.given["transform"]
         if measure is None:
             raise UsageError(f"--data needs --measure: {', '.join(MEASURES)}.")
-        return read_table(data, _SHORT.get(measure, measure), transform.value if transform else None)
+        return read_table(data, short_measure(measure), transform.value if transform else None)
 
     def emit(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from hcckb.plots import style
 from hcckb.plots.lettering import capitalised, one_line, wrap
@@ -96,7 +97,16 @@ def remark_lines(result: PooledResult) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def provenance_line(result: PooledResult) -> str:
+class Traced(Protocol):
+    """Any result that says where it comes from."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Knowledge base, query, data cut-off, software."""
+        ...
+
+
+def provenance_line(result: Traced) -> str:
     """Knowledge base, query, data cut-off and software as far as known, and the disclaimer."""
     given = result.provenance
     software = " ".join(given[key] for key in ("software", "software_version") if given.get(key))

@@ -204,7 +204,7 @@ def test_parts_that_no_trial_connects_are_named():
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        (([0], [0], [0.1], [0.1], ["a"]), "contrast 0 compares a treatment with itself"),
+        (([0], [0], [0.1], [0.1], ["a"]), r"contrast 0 \(study a\) compares a treatment with itself"),
         (([0], [1], [float("nan")], [0.1], ["a"]), "not a finite number"),
         (([0], [1], [0.1], [0.0], ["a"]), "standard error that is not positive"),
         (([0, 1], [1, 2], [0.1, 0.1], [1e-9, 1], ["a", "b"]), "too far apart"),

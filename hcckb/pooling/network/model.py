@@ -7,51 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from hcckb.errors import PoolingError, UnknownNameError
 from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.heterogeneity import checked_level
-from hcckb.pooling.network_design import Design, StudyArms, checked_design, connected_parts
-from hcckb.pooling.network_fit import NETWORK_TAU2, Fit, fit, freedom
-
-__all__ = ["NETWORK_TAU2", "Network", "QTest", "Split", "connected_parts", "p_scores", "pool_network"]
+from hcckb.pooling.network.decomposition import QTest, q_tests
+from hcckb.pooling.network.design import Derived, Design, checked_design
+from hcckb.pooling.network.fit import NETWORK_TAU2, Fit, fit, freedom
+from hcckb.pooling.network.ranks import p_scores, statistic
+from hcckb.pooling.network.splits import Split, splits
 
 MODELS = ("random", "common")
-# A share of direct evidence this close to 1 leaves no indirect evidence but rounding.
-ALL_DIRECT = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class QTest:
-    """A Q statistic with its degrees of freedom; `p_value` is None where there are none."""
-
-    q: float
-    df: int
-    p_value: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """One comparison that some study makes, split into direct and indirect evidence (treatment 1 minus 2).
-
-    `k` studies compare the two; `proportion` is the share of direct evidence. `indirect` and what follows
-    from it are None where there is no indirect evidence. `difference` is direct minus indirect.
-    """
-
-    treatment1: int
-    treatment2: int
-    k: int
-    proportion: float
-    network: float
-    network_se: float
-    direct: float
-    direct_se: float
-    indirect: float | None
-    indirect_se: float | None
-    difference: float | None
-    difference_se: float | None
-    p_value: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +46,14 @@ class Network:
         Mean certainty that a treatment is better than another, in [0, 1], small estimates being good.
     splits : tuple of Split
         The comparisons that studies make, by treatment.
-    completed : tuple
-        Studies with several arms some of whose contrasts were derived.
+    prediction_lower, prediction_upper : ndarray, shape (n, n), or None
+        Interval of the effect in a new study; None under "common" and without degrees of freedom.
+    derived : tuple of Derived
+        Contrasts of studies with several arms that were not given and were found from the others.
+    design : Design
+        The checked contrasts, for `decompose`, `contributions`, `net_heat` and `adjusted_funnel`.
+    covariance : ndarray, shape (n, n)
+        Covariance of the treatment effects that sum to 0 (L+).
     """
 
     model: str
@@ -101,7 +74,16 @@ class Network:
     q_between: QTest
     p_scores: FloatArray
     splits: tuple[Split, ...]
-    completed: tuple[Hashable, ...]
+    prediction_lower: FloatArray | None
+    prediction_upper: FloatArray | None
+    derived: tuple[Derived, ...]
+    design: Design
+    covariance: FloatArray
+
+    @property
+    def completed(self) -> tuple[Hashable, ...]:
+        """The studies some of whose contrasts were derived."""
+        return self.design.completed
 
 
 def pool_network(  # noqa: PLR0913 - every option is a keyword
@@ -167,6 +149,8 @@ def pool_network(  # noqa: PLR0913 - every option is a keyword
     :math:`L_s = (-\frac12 C V_s C)^+`, C the centring matrix; two arms have the weight 1 / v.
     Variances of the effects are :math:`L^+_{ii} + L^+_{jj} - 2 L^+_{ij}`, :math:`L = \sum L_s`.
 
+    Prediction: :math:`\hat\theta \pm t_{df} \sqrt{se^2 + \tau^2}` with the degrees of freedom of Q, as netmeta.
+
     Sources: Rücker 2012, Res Synth Methods 3:312-324, doi:10.1002/jrsm.1058; Rücker & Schwarzer 2014,
     Stat Med 33:4353-4369, doi:10.1002/sim.6236, for several arms; Krahn, Binder & König 2013, BMC Med Res
     Methodol 13:35, doi:10.1186/1471-2288-13-35, for Q within and between designs; König, Krahn & Binder
@@ -184,12 +168,14 @@ def pool_network(  # noqa: PLR0913 - every option is a keyword
         raise UnknownNameError(tau2, "estimator of a network's tau2", NETWORK_TAU2, ", ".join(NETWORK_TAU2))
     level = checked_level(level)
     design = checked_design(treatment1, treatment2, estimate, se, study, n, labels)
-    df = freedom(design.studies, design.n)
-    used = NETWORK_TAU2[tau2](design.studies, design.n) if model == "random" and df else 0.0
-    at = fit(design.studies, design.n, used)
-    total, within, between = _decomposition(design)
-    theta, se_theta = _pairwise(at)
+    df = freedom(design.groups, design.n)
+    used = NETWORK_TAU2[tau2](design.groups, design.n) if model == "random" and df else 0.0
+    plain = fit(design.groups, design.n)
+    at = fit(design.groups, design.n, used) if used else plain
+    total, within, between = q_tests(design, plain)
+    theta, se_theta = pairwise(at)
     half = float(ndtri((1.0 + level) / 2.0)) * se_theta
+    wide = _prediction_half(se_theta, used, df, level) if model == "random" and df else None
     return Network(
         model=model,
         tau2_method=tau2 if model == "random" else None,
@@ -201,50 +187,23 @@ def pool_network(  # noqa: PLR0913 - every option is a keyword
         se=se_theta,
         ci_lower=theta - half,
         ci_upper=theta + half,
-        p_value=2.0 * ndtr(-np.abs(_statistic(theta, se_theta))),
+        p_value=2.0 * ndtr(-np.abs(statistic(theta, se_theta))),
         tau2=used if df or model == "common" else None,
         i2=(max(0.0, 1.0 - df / total.q) if total.q > df else 0.0) if df else None,
         q_total=total,
         q_within=within,
         q_between=between,
         p_scores=p_scores(theta, se_theta, small_is_good=small_is_good),
-        splits=_splits(design, theta, se_theta, used),
-        completed=design.completed,
+        splits=splits(design, theta, se_theta, used),
+        prediction_lower=None if wide is None else theta - wide,
+        prediction_upper=None if wide is None else theta + wide,
+        derived=design.derived,
+        design=design,
+        covariance=at.covariance,
     )
 
 
-def p_scores(estimate: FloatArray, se: FloatArray, *, small_is_good: bool = True) -> FloatArray:
-    r"""Rank treatments by the mean one-sided certainty of being better than each other one.
-
-    Parameters
-    ----------
-    estimate, se : ndarray, shape (n, n)
-        Row minus column and its standard error, as in `Network`.
-    small_is_good : bool
-        Whether small estimates are good.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        In [0, 1], with mean 0.5. They rank; they say nothing of how much better, nor of the quality of trials.
-
-    Notes
-    -----
-    :math:`P_i = \frac{1}{n - 1} \sum_{j \ne i} \Phi(\pm(\hat\theta_j - \hat\theta_i) / se_{ij})`, the analytic form
-    of SUCRA. Source: Rücker & Schwarzer 2015, BMC Med Res Methodol 15:58, doi:10.1186/s12874-015-0060-8.
-    """
-    certainty = ndtr((-1.0 if small_is_good else 1.0) * _statistic(estimate, se))
-    np.fill_diagonal(certainty, 0.0)
-    scores: FloatArray = certainty.sum(axis=1) / (len(estimate) - 1)
-    return scores
-
-
-def _statistic(estimate: FloatArray, se: FloatArray) -> FloatArray:
-    """Estimate over standard error, 0 on the diagonal."""
-    return np.divide(estimate, se, out=np.zeros_like(estimate), where=se > 0)
-
-
-def _pairwise(at: Fit) -> tuple[FloatArray, FloatArray]:
+def pairwise(at: Fit) -> tuple[FloatArray, FloatArray]:
     """All differences of treatment effects, with their standard errors."""
     own = np.diag(at.covariance)
     variance = own[:, None] + own[None, :] - 2.0 * at.covariance
@@ -255,66 +214,8 @@ def _pairwise(at: Fit) -> tuple[FloatArray, FloatArray]:
     return at.effect[:, None] - at.effect[None, :], np.sqrt(variance)
 
 
-def _decomposition(design: Design) -> tuple[QTest, QTest, QTest]:
-    """Q of the network, within designs, and between designs, at tau2 = 0."""
-    designs: dict[tuple[int, ...], list[StudyArms]] = {}
-    for s in design.studies:
-        designs.setdefault(tuple(s.treatment.tolist()), []).append(s)
-    q, df = 0.0, 0
-    for treatments, studies in designs.items():
-        p = len(treatments)
-        df += freedom(studies, p)
-        if len(studies) > 1:
-            own = [StudyArms(np.arange(p), s.effect, s.basis, s.spread) for s in studies]
-            q += fit(own, p).q
-    df_total = freedom(design.studies, design.n)
-    q_total = fit(design.studies, design.n).q if df_total else 0.0
-    q_within = min(q, q_total) if df < df_total else q_total
-    return (
-        _q_test(q_total, df_total),
-        _q_test(q_within, df),
-        _q_test(max(0.0, q_total - q_within), df_total - df),
-    )
-
-
-def _q_test(q: float, df: int) -> QTest:
-    return QTest(q, df, float(chdtrc(df, q))) if df else QTest(0.0, 0, None)
-
-
-def _splits(design: Design, estimate: FloatArray, se: FloatArray, tau2: float) -> tuple[Split, ...]:
-    """Split each compared pair by back-calculation from the network and the pool of its own contrasts."""
-    low, high = np.minimum(design.first, design.second), np.maximum(design.first, design.second)
-    sign = np.where(design.first < design.second, 1.0, -1.0)
-    out = []
-    for i, j in sorted(set(zip(low.tolist(), high.tolist(), strict=True))):
-        mine = (low == i) & (high == j)
-        weight = 1.0 / (design.variance[mine] + tau2)
-        direct = float(weight @ (sign * design.estimate)[mine] / weight.sum())
-        out.append(_split(i, j, int(mine.sum()), (direct, float(weight.sum())), (estimate[i, j], se[i, j])))
-    return tuple(out)
-
-
-def _split(i: int, j: int, k: int, direct: tuple[float, float], network: tuple[float, float]) -> Split:
-    """Take the direct evidence (estimate, weight) out of the network's (estimate, standard error)."""
-    (own, weight), (mixed, mixed_se) = direct, (float(network[0]), float(network[1]))
-    share = mixed_se**2 * weight
-    alone = share >= 1.0 - ALL_DIRECT
-    indirect = None if alone else (mixed - share * own) / (1.0 - share)
-    indirect_se = None if alone else mixed_se / (1.0 - share) ** 0.5
-    difference = None if indirect is None else own - indirect
-    spread = None if indirect_se is None else (1.0 / weight + indirect_se**2) ** 0.5
-    return Split(
-        treatment1=i,
-        treatment2=j,
-        k=k,
-        proportion=min(share, 1.0),
-        network=mixed,
-        network_se=mixed_se,
-        direct=own,
-        direct_se=weight**-0.5,
-        indirect=indirect,
-        indirect_se=indirect_se,
-        difference=difference,
-        difference_se=spread,
-        p_value=None if difference is None or spread is None else float(2.0 * ndtr(-abs(difference / spread))),
-    )
+def _prediction_half(se: FloatArray, tau2: float, df: int, level: float) -> FloatArray:
+    """Half the prediction interval: t with the degrees of freedom of Q, 0 on the diagonal."""
+    half: FloatArray = float(stdtrit(df, (1.0 + level) / 2.0)) * np.sqrt(se**2 + tau2)
+    np.fill_diagonal(half, 0.0)
+    return half
