@@ -241,8 +241,8 @@ def _same_percentages(book: Book) -> Iterator[Draft]:
             continue
         nodes = tuple(n.iri for study in (one, other) for key in same for n in printed[study][key])
         text = (
-            f"{', '.join(same)} stand among response and disease control of {book.name(one)} and of {book.name(other)}, "
-            "which give the same regimens"
+            f"{', '.join(same)} stand among response and disease control of {book.name(one)} and of "
+            f"{book.name(other)}, which give the same regimens"
         )
         yield Draft(MISLEADS, f"{book.name(one)}, {book.name(other)}: percentages", text, tuple(same), nodes)
 
