@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hcckb.audit.engine import RULES, audit
 from hcckb.audit.finding import SEVERITIES, Finding, Rule
-from hcckb.audit.turtle import findings_as_turtle
+from hcckb.audit.turtle import findings_as_quads, findings_as_turtle
 
-__all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "audit", "findings_as_turtle"]
+__all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "audit", "findings_as_quads", "findings_as_turtle"]

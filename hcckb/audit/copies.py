@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, combinations
 
 from hcckb.audit.book import Book, Figure, Node
 from hcckb.audit.finding import DECIDES, MISLEADS, Draft, Rule
 from hcckb.audit.interval import Interval
 from hcckb.audit.ratios import ALWAYS, Ratio, joined, ratios, z_of
-from hcckb.audit.slots import grouped
+from hcckb.audit.slots import grouped, whole_trial
 
 _TIMES = frozenset(
     {
@@ -20,6 +21,8 @@ _TIMES = frozenset(
         "duration-of-response",
     }
 )
+_SHARES = frozenset({"objective-response", "disease-control", "complete-response", "partial-response"})
+_ENOUGH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,30 @@ def _other_study(book: Book) -> Iterator[Draft]:
             yield Draft(MISLEADS, f"{names}: {book.name(key[1])}", text, (places[0][2],), tuple(dict.fromkeys(nodes)))
 
 
+def _same_percentages(book: Book) -> Iterator[Draft]:
+    """Compare two studies of equal regimens: three equal percentages of response or disease control, wherever."""
+    printed: dict[str, dict[str, list[Node]]] = {}
+    for node in book.of("ArmResult"):
+        share = node.figure("proportion")
+        if share is not None and node.term("endpoint") in _SHARES and whole_trial(node):
+            printed.setdefault(node.one("ofStudy"), {}).setdefault(str(share), []).append(node)
+    given = {s: frozenset(a.one("regimen") for a in book.of("Arm") if a.one("ofStudy") == s) for s in printed}
+    for one, other in combinations(sorted(printed), 2):
+        same = sorted(printed[one].keys() & printed[other].keys())
+        if len(same) < _ENOUGH or given[one] != given[other] or len(given[one]) < 2 or _declared(book, one, other):
+            continue
+        nodes = tuple(n.iri for study in (one, other) for key in same for n in printed[study][key])
+        text = (
+            f"{', '.join(same)} stand among response and disease control of {book.name(one)} and of "
+            f"{book.name(other)}, which give the same regimens"
+        )
+        yield Draft(MISLEADS, f"{book.name(one)}, {book.name(other)}: percentages", text, tuple(same), nodes)
+
+
+def _declared(book: Book, one: str, other: str) -> bool:
+    return other in book.nodes[one].all("overlapsWith") or one in book.nodes[other].all("overlapsWith")
+
+
 def _regimen(book: Book, arm: str) -> str:
     return book.nodes[arm].one("regimen") if arm in book.nodes else ""
 
@@ -273,9 +300,10 @@ RULES = (
     Rule(
         "numbers-of-another-study",
         "One result under two studies",
-        "Two studies of the same regimens have the same medians in both arms, or the same ratio with the same limits.",
-        "equal digits of (m_e, m_c), or of (x, l, u), for one endpoint and equal regimens",
-        "A study entered under two names: declare one of them superseded.",
-        _other_study,
+        "Two studies of the same regimens have the same medians in both arms, the same ratio with the same limits, or "
+        "three percentages of response and disease control in common.",
+        "equal digits of (m_e, m_c), or of (x, l, u), for one endpoint and equal regimens; or of three proportions",
+        "A study entered under two names: declare one of them superseded, or that the two overlap.",
+        lambda book: chain(_other_study(book), _same_percentages(book)),
     ),
 )

@@ -54,7 +54,9 @@ def _registrations(book: Book) -> Iterator[Draft]:
     for number, studies in own.items():
         if len(studies) > 1 and not any(o.iri in s.all("overlapsWith") for s in studies for o in studies):
             names = ", ".join(book.name(s.iri) for s in studies)
-            yield Draft(MISLEADS, number, f"{number} is given for {names}", (number,), tuple(s.iri for s in studies))
+            stated = [f.iri for s in studies for f in facts(book, s.iri, "registration") if f.one("states") == number]
+            nodes = (*stated, *(s.iri for s in studies))
+            yield Draft(MISLEADS, number, f"{number} is given for {names}", (number,), nodes)
 
 
 _DESIGN = ("year", "phase", "masking", "allocationRatio", "firstAuthor")

@@ -28,6 +28,8 @@ class Ratio:
     lower: Figure
     upper: Figure
     level: float
+    lender: Node | None = None
+    """The statement that prints the limits, where the ratio's own does not."""
 
     @property
     def logs(self) -> tuple[Interval, Interval, Interval]:
@@ -176,7 +178,7 @@ def _p_text(z: Interval, sides: int) -> str:
 
 def _p_against_interval(book: Book) -> Iterator[Draft]:
     drafts = []
-    for r in ratios(book):
+    for r in (*ratios(book), *_lent(book)):
         p = _p_value(book, r.node)
         if p is None or r.outside or r.uneven / r.se().high > 0.1:
             continue
@@ -184,6 +186,19 @@ def _p_against_interval(book: Book) -> Iterator[Draft]:
         if draft is not None:
             drafts.append(draft)
     yield from joined(drafts)
+
+
+def _lent(book: Book) -> Iterator[Ratio]:
+    """Give ratios with a p-value and no interval, each with the interval that another document prints for it."""
+    lenders = grouped((r for r in ratios(book) if r.node.kind == "Estimate"), lambda r: _slot(r.node))
+    for node in book.of("Estimate"):
+        value = node.figure("value")
+        if value is None or node.figure("pValue") is None or node.one("ciLower"):
+            continue
+        for r in lenders.get(_slot(node), ()):
+            if r.node.term("analysis") == node.term("analysis") and r.value.interval.meets(value.interval):
+                yield replace(r, node=node, value=value, lender=r.node)
+                break
 
 
 def _p_value(book: Book, node: Node) -> Figure | None:
@@ -213,8 +228,10 @@ def _p_draft(book: Book, r: Ratio, p: Figure) -> Draft | None:
         f"({own}); printed "
         f"{_p(p)}.{said}"
     )
-    severity = COSMETIC if bound else DECIDES if crosses else MISLEADS
-    return Draft(severity, _title(book, r.node), text, (*r.numbers, f"P {_p(p)}"), (r.node.iri,))
+    severity = COSMETIC if bound else DECIDES if crosses and r.lender is None else MISLEADS
+    text += f" The limits are those of {book.place(r.lender)}." if r.lender is not None else ""
+    nodes = (r.node.iri, *(() if r.lender is None else (r.lender.iri,)))
+    return Draft(severity, _title(book, r.node), text, (*r.numbers, f"P {_p(p)}"), nodes)
 
 
 def _moved_point(r: Ratio, p: Figure) -> str:
@@ -317,7 +334,8 @@ RULES = (
         "level would fit.",
         "z = |ln x| / se, se = (ln u - ln l) / (2 z_level), p = 2 (1 - Phi(z)); the two z may be 0.2 apart, "
         "or 0.1 where "
-        "another reading fits exactly",
+        "another reading fits exactly; a ratio printed without limits is judged by those that another document prints "
+        "with the same ratio",
         "The p-value of a log-rank test stratified otherwise than the model of the ratio can be further away.",
         _p_against_interval,
     ),

@@ -1,4 +1,4 @@
-"""Findings as Turtle, for RDF exports."""
+"""Findings as RDF: Turtle text, and quads in a named graph of their own for exports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 import pyoxigraph as ox
 
 from hcckb.audit.finding import Finding
-from hcckb.terms import EV, KB, PREFIXES
+from hcckb.terms import EV, KB, LABEL, PREFIXES, TYPE
+
+GRAPH = KB + "findings"
+"""Name of the graph that holds findings: what the audit says, apart from what documents say."""
 
 
 def findings_as_turtle(findings: Iterable[Finding]) -> str:
@@ -27,6 +30,23 @@ def findings_as_turtle(findings: Iterable[Finding]) -> str:
     head = [f"@prefix {name}: <{PREFIXES[name]}> ." for name in ("ev", "kb", "rdfs")]
     nodes = dict(sorted((finding_iri(f), f) for f in findings))
     return "\n".join([*head, *("\n" + " ;\n    ".join(_lines(iri, f)) + " ." for iri, f in nodes.items()), ""])
+
+
+def findings_as_quads(findings: Iterable[Finding]) -> tuple[ox.Quad, ...]:
+    """Give the statements of :func:`findings_as_turtle` as quads of the graph kb:findings, for an export."""
+    return tuple(q for f in findings for q in _quads(f))
+
+
+def _quads(finding: Finding) -> Iterator[ox.Quad]:
+    graph, node = ox.NamedNode(GRAPH), ox.NamedNode(finding_iri(finding))
+    yield ox.Quad(node, ox.NamedNode(TYPE), ox.NamedNode(EV + "Finding"), graph)
+    words = ((LABEL, finding.title), *((EV + n, getattr(finding, n)) for n in ("rule", "severity", "computation")))
+    for predicate, text in words:
+        yield ox.Quad(node, ox.NamedNode(predicate), ox.Literal(text), graph)
+    for about in finding.nodes:
+        yield ox.Quad(node, ox.NamedNode(EV + "concerns"), ox.NamedNode(about), graph)
+    if finding.resolution is not None:
+        yield ox.Quad(node, ox.NamedNode(EV + "resolution"), ox.NamedNode(finding.resolution), graph)
 
 
 def finding_iri(finding: Finding) -> str:

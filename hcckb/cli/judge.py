@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,9 +12,20 @@ from hcckb.cli.selecting import parsed
 from hcckb.records import to_csv, to_json
 
 
+class AuditFormat(StrEnum):
+    """How findings are written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    turtle = "turtle"
+
+
 def audit(
     name: Annotated[str | None, typer.Argument(metavar="SOURCE|STUDY", help="Only what concerns this.")] = None,
-    output_format: o.AsFormat = o.Format.table,
+    output_format: Annotated[
+        AuditFormat, typer.Option("--format", "-f", help="table, csv, json or turtle.")
+    ] = AuditFormat.table,
     output: o.Output = None,
     kb: o.Kb = None,
     only_kb: o.OnlyKb = False,
@@ -23,13 +35,16 @@ def audit(
     Example: hcckb audit REACH
     """
     from hcckb.audit import audit as run_audit
+    from hcckb.audit import findings_as_turtle
     from hcckb.text import tables
 
     findings = run_audit(o.open_store(kb, only_kb), name)
-    if output_format is o.Format.table:
+    if output_format is AuditFormat.table:
         text = tables.audit_text(findings)
-    elif output_format is o.Format.json:
+    elif output_format is AuditFormat.json:
         text = to_json(findings)
+    elif output_format is AuditFormat.turtle:
+        text = findings_as_turtle(findings)
     else:
         columns = ("severity", "rule", "title", "computation", "numbers", "studies", "sources", "nodes", "resolution")
         text = to_csv([{c: getattr(f, c) for c in columns} for f in findings], columns)

@@ -40,11 +40,15 @@ def check(
         raise typer.Exit(3)
 
 
-def export(
+def export(  # noqa: PLR0913, PLR0917 - one parameter per option
     name: Annotated[str, typer.Argument(metavar="FORMAT", help="turtle, trig, ntriples, jsonld, graphml, csv ...")],
     query: Annotated[str | None, typer.Argument(help="Only what this query's rows refer to.")] = None,
     param: Params = None,
     output: o.Output = None,
+    findings: Annotated[
+        bool | None,
+        typer.Option("--findings/--no-findings", help="With what the audit finds; by default in a whole csv or trig."),
+    ] = None,
     kb: o.Kb = None,
     only_kb: o.OnlyKb = False,
 ) -> None:
@@ -61,7 +65,7 @@ def export(
         if not isinstance(answer, Solutions):
             raise UsageError(f"{query} gives no rows to follow. Export with a SELECT query.")
         rows = answer
-    text = write(store, name, output, rows=rows)
+    text = write(store, name, output, rows=rows, findings=findings)
     if text is not None:
         o.emit(text, None)
     else:

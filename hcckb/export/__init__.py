@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hcckb.errors import UsageError
+from hcckb.export.findings import with_findings
 from hcckb.export.folder import write_folder
 from hcckb.export.format import Format, find_format, formats
 from hcckb.export.graphml import to_networkx
@@ -22,6 +23,7 @@ def export(
     path: Path | str | None = None,
     *,
     rows: Solutions | None = None,
+    findings: bool | None = None,
 ) -> str | None:
     """Write a knowledge base in one of the known formats; the same graph gives the same bytes.
 
@@ -35,6 +37,9 @@ def export(
         The file to write, for a format of several files the folder. It is put in place whole or not at all.
     rows : Solutions, optional
         The answer of a query: only what its rows refer to is written (see :func:`subgraph`).
+    findings : bool, optional
+        Whether what the audit finds is written too, as ev:Finding nodes. Absent: for a whole graph where findings
+        stand apart, in the tables of "csv" and the named graphs of "trig".
 
     Returns
     -------
@@ -53,7 +58,10 @@ def export(
     chosen = find_format(format)
     if chosen.is_folder and path is None:
         raise UsageError(f"{chosen.name} is a folder of files. Name it: hcckb export {chosen.name} -o FOLDER")
-    written = chosen.writer(store if rows is None else subgraph(store, rows))
+    part = store if rows is None else subgraph(store, rows)
+    if (chosen.has_findings and rows is None) if findings is None else findings:
+        part = with_findings(part, store)
+    written = chosen.writer(part)
     if path is None:
         return "".join(written.values())
     if chosen.is_folder:

@@ -69,7 +69,10 @@ _MATCHES = (Column("exact_match", "skos:exactMatch", Kind.IRI), Column("close_ma
 _INTERVAL = _plain("value", "ci_lower", "ci_upper", "ci_level")
 _P = _plain("p_operator", "p_value")
 _PRINTED = (Column("source", "source", Kind.KEY), *_plain("locator", "as_printed", "verification"))
-_RESOLVED = (Column("superseded_by_iri", "supersededBy", Kind.IRI), Column("resolution_iri", "^concerns", Kind.IRI))
+_RESOLVED = (
+    Column("superseded_by_iri", "supersededBy", Kind.IRI),
+    Column("resolution_iri", "^concerns(Resolution)", Kind.IRI),
+)
 
 TABLES = (
     table(
@@ -221,7 +224,7 @@ TABLES = (
         _plain("attribute", "states"),
         Column("states_iri", "states", Kind.IRI),
         _PRINTED,
-        Column("resolution_iri", "^concerns", Kind.IRI),
+        Column("resolution_iri", "^concerns(Resolution)", Kind.IRI),
     ),
     table(
         "populations",
@@ -317,6 +320,7 @@ TABLES = (
         "findings",
         "Finding",
         _plain("rule", "severity"),
+        Column("title", "", Kind.LABEL),
         Column("concerns_iri", "concerns", Kind.IRI),
         _plain("computation"),
         Column("resolution_iri", "resolution", Kind.IRI),

@@ -53,9 +53,13 @@ class _Graph:
     def ends(self, node: str, path: str) -> frozenset[Term]:
         """Walk a path of a column from a node."""
         found: frozenset[Term] = frozenset({ox.NamedNode(node)})
-        for predicate in _steps(path):
+        for step in _steps(path):
+            predicate, _, wanted = step.partition("(")
             ends = self.links.get(predicate, {})
             found = frozenset(t for f in found if isinstance(f, ox.NamedNode) for t in ends.get(f.value, _NONE))
+            if wanted:
+                of_class = self.links.get("^" + TYPE, {}).get(EV + wanted.rstrip(")"), _NONE)
+                found &= of_class
         return found
 
     def rows(self) -> dict[Table, list[str]]:
@@ -136,7 +140,10 @@ class _Graph:
 
 
 def _steps(path: str) -> tuple[str, ...]:
-    """Write the steps of a path out: "^about" -> "^https://w3id.org/hcckb/ns#about"; a whole IRI is one step."""
+    """Write the steps of a path out: "^about" -> "^https://w3id.org/hcckb/ns#about"; a whole IRI is one step.
+
+    A class in brackets behind a step keeps its nodes only: "^concerns(Resolution)".
+    """
     if path.startswith("<"):
         return (path.strip("<>"),)
     return tuple(("^" if s[0] == "^" else "") + _full(s.removeprefix("^")) for s in path.split("/") if s)
@@ -155,4 +162,6 @@ def _plural(name: str) -> str:
     return snake[:-1] + "ies" if snake.endswith("y") else snake + "s"
 
 
-FORMAT = Format("csv", ".csv", "text/csv", "folder of tables, one row per node", write, is_folder=True)
+FORMAT = Format(
+    "csv", ".csv", "text/csv", "folder of tables, one row per node", write, is_folder=True, has_findings=True
+)

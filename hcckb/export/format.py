@@ -29,6 +29,9 @@ class Format:
         Store -> file name and text of each file, without touching the disk; a format of one file names it "".
     is_folder : bool
         Whether it is several files, so that a path is needed.
+    has_findings : bool
+        Whether a whole graph is written with the findings of the audit unless the reader says otherwise: where they
+        stand apart from what the documents state.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Format:
     summary: str
     writer: Callable[[Store], Mapping[str, str]]
     is_folder: bool = False
+    has_findings: bool = False
 
 
 def formats() -> tuple[str, ...]:

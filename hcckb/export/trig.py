@@ -1,4 +1,4 @@
-"""TriG: one named graph per source document, so that who says what survives."""
+"""TriG: one named graph per source document and one of what the audit finds, so that who says what survives."""
 
 from __future__ import annotations
 
@@ -27,4 +27,11 @@ def _graph(name: str, triples: list[ox.Triple]) -> str:
     return f"{name} {{\n{body}\n}}\n" if name else body + "\n"
 
 
-FORMAT = Format("trig", ".trig", "application/trig", "RDF with one named graph per source document", write)
+FORMAT = Format(
+    "trig",
+    ".trig",
+    "application/trig",
+    "RDF with one named graph per source document, and one of findings",
+    write,
+    has_findings=True,
+)

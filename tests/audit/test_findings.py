@@ -7,7 +7,7 @@ import time
 import pyoxigraph as ox
 import pytest
 
-from hcckb.audit import SEVERITIES, audit, findings_as_turtle
+from hcckb.audit import SEVERITIES, audit, findings_as_quads, findings_as_turtle
 from hcckb.errors import UnknownNameError
 from hcckb.store import load
 from hcckb.terms import EV, KB
@@ -98,6 +98,18 @@ def test_only_keeps_what_touches_a_source_or_study(kb, findings, name):
 def test_an_unknown_name_is_refused_with_the_nearest_one(kb):
     with pytest.raises(UnknownNameError, match="REACH"):
         audit(kb, only="REECH")
+
+
+def test_one_number_for_two_studies_names_the_statements_that_a_resolution_answers(findings):
+    shared = next(f for f in findings if f.rule == "registrations-differ" and f.title == "NCT02702414")
+    assert shared.resolution == KB + "resolution-keynote-224-registration"
+
+
+def test_findings_become_quads_of_their_own_graph_with_the_statements_of_the_turtle(findings):
+    quads = findings_as_quads(findings)
+    assert {q.graph_name.value for q in quads} == {KB + "findings"}
+    triples = ox.parse(findings_as_turtle(findings), format=ox.RdfFormat.TURTLE)
+    assert {str(q.triple) for q in quads} == {str(t.triple if isinstance(t, ox.Quad) else t) for t in triples}
 
 
 def test_findings_become_turtle(findings):

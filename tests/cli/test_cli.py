@@ -296,3 +296,17 @@ def test_json_is_one_document_on_stdout():
     ran = shell("pool", FLAGSHIP, "--endpoint", "OS", "-f", "json")
     assert json.loads(ran.stdout)["k"] == 7
     assert ran.stderr == ""
+
+
+def test_audit_writes_its_findings_as_turtle(command):
+    ran = command("audit", "REACH", "-f", "turtle")
+    assert ran.code == 0
+    assert ran.out.startswith("@prefix ev:")
+    assert 'ev:rule "endpoint-of-another"' in ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "there"), [("turtle", "--findings", True), ("trig", "--no-findings", False)]
+)
+def test_export_carries_findings_as_asked(command, name, option, there):
+    assert ("a ev:Finding" in command("export", name, option).out) is there

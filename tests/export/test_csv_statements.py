@@ -84,7 +84,7 @@ def test_every_statement_has_source_locator_and_print(files):
             "synthesis_results",
             {"median_months": "8.1", "population": "AFP >= 400 ng/mL", "statistic": "pooled-median-time"},
         ),
-        ("findings", {"rule": "percent", "severity": "info", "source": "S004"}),
+        ("findings", {"rule": "percent", "severity": "cosmetic", "source": "S004"}),
         (
             "guidance",
             {
