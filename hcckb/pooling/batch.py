@@ -36,6 +36,11 @@ class Batch:
         Estimate of the most precise study.
     half : ndarray, shape (m,)
         Exponent of the unit of length.
+
+    Notes
+    -----
+    `d` and `v` lie in memory study by study (Fortran order): k is small and m large, so sums over the
+    studies of a row run along contiguous memory.
     """
 
     d: FloatArray
@@ -51,7 +56,10 @@ class Batch:
 
     def take(self, rows: IntArray | BoolArray) -> Batch:
         """Return the batch of these rows only."""
-        return Batch(self.d[rows], self.v[rows], self.k[rows], self.origin[rows], self.half[rows])
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+        d, v = self.d.T.take(rows, axis=1).T, self.v.T.take(rows, axis=1).T
+        return Batch(d, v, self.k[rows], self.origin[rows], self.half[rows])
 
     def location(self, value: FloatArray) -> FloatArray:
         """Turn a location in own units into the units of the input."""
@@ -137,7 +145,7 @@ def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | No
             f"the numbers of meta-analysis {row} are too far apart to pool: variances from {v[row, 0]} on. "
             "Look for a misprinted estimate or variance."
         )
-    return Batch(d, scaled, k, y[:, 0], half)
+    return Batch(np.asfortranarray(d), np.asfortranarray(scaled), k, y[:, 0], half)
 
 
 def as_rows(estimate: ArrayLike, variance: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -61,6 +61,8 @@ def test_equal_variances_have_closed_forms():
 
 
 def test_too_few_steps_raise_instead_of_returning_the_last_one(monkeypatch):
-    monkeypatch.setattr(likelihood, "MAX_STEPS", 2)
-    with pytest.raises(ConvergenceError, match="did not converge in 2 steps"):
+    monkeypatch.setattr(likelihood, "MAX_STEPS", 1)
+    with pytest.raises(ConvergenceError, match="did not converge in 1 steps"):
         tau2(*INTERIOR_WINS, method="REML")
+    with pytest.raises(ConvergenceError, match="did not converge in 1 steps"):
+        tau2_many([INTERIOR_WINS[0]] * 2, [INTERIOR_WINS[1]] * 2, method="REML")
