@@ -76,33 +76,38 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Weighted sums of each row at one value of tau2, all of shape (m,) but `u`.
+    """Weighted sums of each row at one value of tau2, of shape (m,), and the weights `w`, shape (m, k).
 
     With w = 1 / (v + tau2) and P = W - W11'W / sum(w): `total` is sum(w), `mean` the weighted mean,
-    `u` = Py (weight times residual, shape (m, k)), `q` = y'Py, `ypp` = y'PPy, `trace` = tr(P).
+    `q` = y'Py, `ypp` = y'PPy, `trace` = tr(P).
     """
 
     w: FloatArray
     total: FloatArray
     mean: FloatArray
-    u: FloatArray
     q: FloatArray
     ypp: FloatArray
     trace: FloatArray
 
 
 def moments(batch: Batch, tau2: FloatArray) -> Moments:
-    """Return the weighted sums at `tau2` (shape (m,), in the batch's own units)."""
-    w = 1.0 / (batch.v + tau2[:, None])
-    total = w.sum(axis=1)
-    mean = np.einsum("ij,ij->i", w, batch.d) / total
-    r = batch.d - mean[:, None]
-    u = w * r
-    # The first study is the heaviest: total - w[0] would cancel when it holds nearly all weight.
-    rest = w[:, 1:].sum(axis=1)
-    others = total[:, None] - w[:, 1:]
-    trace = (w[:, 0] * rest + np.einsum("ij,ij->i", w[:, 1:], others)) / total
-    return Moments(w, total, mean, u, np.einsum("ij,ij->i", u, r), np.einsum("ij,ij->i", u, u), trace)
+    """Return the weighted sums at `tau2` (shape (m,), in the batch's own units).
+
+    Estimates are measured from the first, the most precise study, and its weight is kept apart, so that
+    no difference cancels, also where it holds nearly all weight.
+    """
+    w = 1.0 / (batch.v.T + tau2)
+    first, others, d = w[0], w[1:], batch.d.T[1:]
+    wd = others * d
+    rest, rest_y, rest_square = others.sum(axis=0), wd.sum(axis=0), np.einsum("ij,ij->j", others, others)
+    total = first + rest
+    mean = rest_y / total
+    q = np.einsum("ij,ij->j", wd, d) - rest_y * mean
+    ypp = np.einsum("ij,ij->j", wd, wd) - mean * (
+        2.0 * np.einsum("ij,ij->j", others, wd) - mean * (first * first + rest_square)
+    )
+    trace = (rest * (2.0 * first + rest) - rest_square) / total
+    return Moments(w.T, total, mean, np.maximum(q, 0.0), np.maximum(ypp, 0.0), trace)
 
 
 def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | None = None) -> Batch:

@@ -13,11 +13,14 @@ from scipy.special import chdtrc, chdtri
 from hcckb.errors import ConvergenceError, PoolingError, UnknownNameError
 from hcckb.pooling.batch import Batch, FloatArray, IntArray, as_rows, checked_batch, moments
 from hcckb.pooling.likelihood import tau2_likelihood
+from hcckb.pooling.powers import BLOCK, OneSet
 
 TOLERANCE = 1e-13
 # Relative change that rounding may leave where variances lie many decades apart.
 ROUNDING = 1e-10
 MAX_STEPS = 200
+# Stands for the change before the first step: nothing follows from it.
+UNKNOWN = 1e-150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +167,7 @@ def batch_heterogeneity(batch: Batch, tau2: FloatArray, *, method: str, level: f
     typical = dof / trace
     with np.errstate(divide="ignore"):
         i2_q = np.maximum(0.0, 1.0 - df / np.where(m.q > 0, m.q, np.inf))
-    lower, upper = _q_profile(batch, level)
+    lower, upper = q_profile(batch, level)
     return HeterogeneityMany(
         method=method,
         k=batch.k,
@@ -326,7 +329,7 @@ def _squares(batch: Batch) -> FloatArray:
     return total
 
 
-def _q_profile(batch: Batch, level: float) -> tuple[FloatArray, FloatArray]:
+def q_profile(batch: Batch, level: float) -> tuple[FloatArray, FloatArray]:
     r"""Interval of tau2 by the Q-profile method, (0, 0) where Q(0) lies below the lower quantile.
 
     The bounds solve :math:`Q(\tau^2) = \chi^2_{k-1}` at the quantiles :math:`(1 \pm level) / 2`.
@@ -346,18 +349,62 @@ def _solve_q(batch: Batch, target: FloatArray) -> FloatArray:
     lines: increasing and concave. Newton's method on 1 / Q from 0 therefore climbs to the one root
     without overshooting and needs no bracket; a step that no longer climbs is rounding.
     """
-    tau2 = np.zeros(len(batch.k))
-    settled = moments(batch, tau2).q <= target
+    rows = len(batch.k)
+    if rows == 1:
+        return np.array([solve_q_of_one(OneSet(batch), float(target[0]))])
+    result = np.zeros(rows)
+    size = max(1, BLOCK // batch.v.shape[1])
+    for start in range(0, rows, size):
+        place = np.arange(start, min(start + size, rows))
+        result[place] = _solve_block(batch.take(place), target[place], start)
+    return result
+
+
+def _solve_block(batch: Batch, target: FloatArray, offset: int) -> FloatArray:
+    """Solve Q(tau2) = target for rows few enough for the cache; `offset` is the first one's number."""
+    result = np.zeros(len(batch.k))
+    place, part, tau2 = np.arange(len(result)), batch, np.zeros(len(result))
+    last = np.full(len(result), UNKNOWN)
     for _ in range(MAX_STEPS):
-        m = moments(batch, tau2)
-        step = np.where(settled, 0.0, (m.q / target - 1.0) * m.q / np.where(settled, 1.0, m.ypp))
+        m = moments(part, tau2)
+        climbs = m.q > target[place]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            step = np.where(climbs | (tau2 > 0), (m.q / target[place] - 1.0) * m.q / m.ypp, 0.0)
+            change = np.abs(step) / (tau2 + part.v[:, 0])
+            # Steps shrink as their square: what the next one would change.
+            following = change * (step / last) * (step / last)
         tau2 = np.maximum(0.0, tau2 + step)
-        change = np.abs(step) / (tau2 + batch.v[:, 0])
-        settled |= (change <= TOLERANCE) | ((step <= 0) & (change <= ROUNDING))
-        if settled.all():
-            return tau2
+        result[place] = tau2
+        open_ = ~((change <= TOLERANCE) | (following <= 0.01 * TOLERANCE) | (~climbs & (change <= ROUNDING)))
+        if not open_.any():
+            return result
+        last = step
+        if 2 * np.count_nonzero(open_) < len(place):
+            place, part, tau2, last = place[open_], part.take(open_), tau2[open_], last[open_]
     worst = int(np.argmax(change))
-    raise ConvergenceError(
-        f"Q(tau2) = {target[worst]:.6g} was not solved in {MAX_STEPS} steps (meta-analysis {worst}). "
+    raise _unsolved(float(target[worst]), offset)
+
+
+def solve_q_of_one(data: OneSet, target: float) -> float:
+    """Solve Q(tau2) = target for one meta-analysis, as `_solve_q` does."""
+    tau2, last = 0.0, UNKNOWN
+    for _ in range(MAX_STEPS):
+        p = data.powers(tau2)
+        if tau2 == 0.0 and p.q <= target:
+            return 0.0
+        step = (p.q / target - 1.0) * p.q / p.ypp
+        change = abs(step) / (tau2 + data.smallest)
+        tau2 = max(0.0, tau2 + step)
+        if change <= TOLERANCE or change * (step / last) * (step / last) <= 0.01 * TOLERANCE:
+            return tau2
+        if p.q <= target and change <= ROUNDING:
+            return tau2
+        last = step
+    raise _unsolved(target, 0)
+
+
+def _unsolved(target: float, row: int) -> ConvergenceError:
+    return ConvergenceError(
+        f"Q(tau2) = {target:.6g} was not solved in {MAX_STEPS} steps (meta-analysis {row}). "
         "Look for a misprinted estimate or variance, or take another estimator such as DL."
     )

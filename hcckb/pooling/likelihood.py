@@ -9,12 +9,10 @@ import numpy as np
 
 from hcckb.errors import ConvergenceError
 from hcckb.pooling.batch import Batch, BoolArray, FloatArray, IntArray
-from hcckb.pooling.powers import Number, OneSet, Powers, batch_powers
+from hcckb.pooling.powers import BLOCK, Number, OneSet, Powers, batch_powers
 
 TOLERANCE = 1e-13
 MAX_STEPS = 200
-# Cells of one block: few enough for its arrays to stay in the processor's cache.
-BLOCK = 24_000
 # An interval narrower than this ratio of tau2 + min(v) is not split further.
 NARROW = 1.0 + 2.0**-10
 
@@ -129,7 +127,7 @@ def _one(batch: Batch, *, restricted: bool) -> float:
         raise _lost(0)
     if len(found) == 1:
         return found[0]
-    heights = _log_likelihood(batch.take(np.zeros(len(found), dtype=np.int64)), np.array(found), restricted=restricted)
+    heights = log_likelihood(batch.take(np.zeros(len(found), dtype=np.int64)), np.array(found), restricted=restricted)
     return min(zip(-heights, found, strict=True))[1]
 
 
@@ -170,7 +168,7 @@ def _block(batch: Batch, offset: int, *, restricted: bool) -> FloatArray:
     result[owner] = tau2
     rivals = np.flatnonzero(count[owner] > 1)
     if rivals.size:
-        height = _log_likelihood(batch.take(owner[rivals]), tau2[rivals], restricted=restricted)
+        height = log_likelihood(batch.take(owner[rivals]), tau2[rivals], restricted=restricted)
         best = rivals[np.lexsort((tau2[rivals], -height, owner[rivals]))]
         _, first = np.unique(owner[best], return_index=True)
         result[owner[best[first]]] = tau2[best[first]]
@@ -246,7 +244,7 @@ def _roots(batch: Batch, row: IntArray, a: Node, b: Node, offset: int, *, restri
     raise _stuck(offset + int(row[place[int(np.argmax(open_))]]) if len(open_) == len(place) else offset)
 
 
-def _log_likelihood(batch: Batch, tau2: FloatArray, *, restricted: bool) -> FloatArray:
+def log_likelihood(batch: Batch, tau2: FloatArray, *, restricted: bool) -> FloatArray:
     """Log likelihood of tau2 with the mean profiled out, up to a constant of the row."""
     p = batch_powers(batch, tau2)
     w = 1.0 / (batch.v + tau2[:, None])

@@ -10,6 +10,8 @@ from hcckb.pooling.batch import Batch, FloatArray
 
 # Either a float (one meta-analysis) or an array with one element for each of many.
 Number = Any
+# Cells of one block: few enough for its arrays to stay in the processor's cache.
+BLOCK = 24_000
 
 
 class Powers(NamedTuple):
