@@ -138,7 +138,14 @@ def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | No
     _refuse(present & ~(np.isfinite(v) & (v > 0)), v, "variance", "is not positive and finite")
     y, v = np.where(present, y, 0.0), np.where(present, v, np.inf)
     order = np.lexsort((y, v), axis=-1)
-    y, v = np.take_along_axis(y, order, axis=1), np.take_along_axis(v, order, axis=1)
+    return ordered_batch(np.take_along_axis(y, order, axis=1), np.take_along_axis(v, order, axis=1), k)
+
+
+def ordered_batch(y: FloatArray, v: FloatArray, k: IntArray) -> Batch:
+    """Bring checked rows whose studies are ordered by variance, then estimate, into canonical form.
+
+    Shapes are (m, k), (m, k) and (m,); padding comes last and has ``v = inf``.
+    """
     half = np.frexp(v[:, 0])[1].astype(np.int64) // 2
     with np.errstate(over="ignore"):
         d = np.where(np.isfinite(v), np.ldexp(y - y[:, :1], -half[:, None]), 0.0)

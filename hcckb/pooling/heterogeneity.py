@@ -13,7 +13,7 @@ from scipy.special import chdtrc, chdtri
 from hcckb.errors import ConvergenceError, PoolingError, UnknownNameError
 from hcckb.pooling.batch import Batch, FloatArray, IntArray, as_rows, checked_batch, moments
 from hcckb.pooling.likelihood import tau2_likelihood
-from hcckb.pooling.powers import BLOCK, OneSet
+from hcckb.pooling.powers import BLOCK, OneSet, Powers
 
 TOLERANCE = 1e-13
 # Relative change that rounding may leave where variances lie many decades apart.
@@ -258,7 +258,7 @@ def tau2(estimate: ArrayLike, variance: ArrayLike, *, method: str = "REML") -> f
 def batch_tau2(batch: Batch, method: str) -> FloatArray:
     """Estimate tau2 of a checked batch, in the batch's own units."""
     if method not in TAU2_METHODS:
-        raise UnknownNameError(method, "estimator of tau2", TAU2_METHODS, ", ".join(TAU2_METHODS))
+        raise unknown_estimator(method)
     result = np.zeros(len(batch.k))
     several = batch.k > 1
     if several.all():
@@ -266,6 +266,11 @@ def batch_tau2(batch: Batch, method: str) -> FloatArray:
     if several.any():
         result[several] = TAU2_METHODS[method](batch.take(several))
     return result
+
+
+def unknown_estimator(method: str) -> UnknownNameError:
+    """Say that there is no such estimator."""
+    return UnknownNameError(method, "estimator of tau2", TAU2_METHODS, ", ".join(TAU2_METHODS))
 
 
 def checked_level(level: float) -> float:
@@ -335,10 +340,10 @@ def q_profile(batch: Batch, level: float) -> tuple[FloatArray, FloatArray]:
     The bounds solve :math:`Q(\tau^2) = \chi^2_{k-1}` at the quantiles :math:`(1 \pm level) / 2`.
     Source: Viechtbauer 2007, Stat Med 26:37-52, doi:10.1002/sim.2514.
     """
-    df = np.maximum(batch.k - 1, 1).astype(np.float64)
+    # A quantile costs more than a root: one for each number of studies, not for each row.
+    df, where = np.unique(np.maximum(batch.k - 1, 1), return_inverse=True)
     tail = (1.0 - level) / 2.0
-    high: FloatArray = np.asarray(chdtri(df, tail), dtype=np.float64)
-    low: FloatArray = np.asarray(chdtri(df, 1.0 - tail), dtype=np.float64)
+    high, low = (np.asarray(chdtri(df, p), dtype=np.float64)[where] for p in (tail, 1.0 - tail))
     return _solve_q(batch, high), _solve_q(batch, low)
 
 
@@ -351,7 +356,8 @@ def _solve_q(batch: Batch, target: FloatArray) -> FloatArray:
     """
     rows = len(batch.k)
     if rows == 1:
-        return np.array([solve_q_of_one(OneSet(batch), float(target[0]))])
+        data = OneSet(batch)
+        return np.array([solve_q_of_one(data, data.powers(0.0), float(target[0]))])
     result = np.zeros(rows)
     size = max(1, BLOCK // batch.v.shape[1])
     for start in range(0, rows, size):
@@ -385,21 +391,20 @@ def _solve_block(batch: Batch, target: FloatArray, offset: int) -> FloatArray:
     raise _unsolved(float(target[worst]), offset)
 
 
-def solve_q_of_one(data: OneSet, target: float) -> float:
-    """Solve Q(tau2) = target for one meta-analysis, as `_solve_q` does."""
-    tau2, last = 0.0, UNKNOWN
+def solve_q_of_one(data: OneSet, zero: Powers, target: float) -> float:
+    """Solve Q(tau2) = target for one meta-analysis, as `_solve_q` does, given the sums at tau2 = 0."""
+    tau2, last, p = 0.0, UNKNOWN, zero
+    if p.q <= target:
+        return 0.0
     for _ in range(MAX_STEPS):
-        p = data.powers(tau2)
-        if tau2 == 0.0 and p.q <= target:
-            return 0.0
         step = (p.q / target - 1.0) * p.q / p.ypp
         change = abs(step) / (tau2 + data.smallest)
         tau2 = max(0.0, tau2 + step)
         if change <= TOLERANCE or change * (step / last) * (step / last) <= 0.01 * TOLERANCE:
-            return tau2
+            return float(tau2)
         if p.q <= target and change <= ROUNDING:
-            return tau2
-        last = step
+            return float(tau2)
+        last, p = step, data.powers(tau2)
     raise _unsolved(target, 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import NamedTuple
 
@@ -18,13 +19,14 @@ NARROW = 1.0 + 2.0**-10
 
 
 class Node(NamedTuple):
-    """The score at one tau2: with x = tau2 + min(v), `gain` y'PPy, `loss` tr P (REML) or sum of w (ML).
+    """The score at one tau2: x is tau2 + min(v), `far` tau2 + max(v), `gain` y'PPy, `loss` tr P (ML: sum of w).
 
     Twice the score is `gain - loss`; `gain_slope` and `loss_slope` are the derivatives' sizes: both fall.
     """
 
     tau2: Number
     x: Number
+    far: Number
     gain: Number
     loss: Number
     gain_slope: Number
@@ -60,8 +62,8 @@ def tau2_likelihood(batch: Batch, *, restricted: bool) -> FloatArray:
     With :math:`w_i = 1 / (v_i + \tau^2)` and :math:`P = W - W11'W / \sum w_i` twice the score is
     :math:`g - l`, :math:`g = y'PPy` and :math:`l = \mathrm{tr} P` for REML, :math:`\sum w_i` for ML. The
     likelihood may have several maxima, so :math:`[0, \infty)` is divided until each part is settled by a
-    proof. With :math:`x = \tau^2 + \min v`, :math:`g, l, -g', -l'` fall while :math:`x^2 g, x l, -x^3 g',
-    -x^2 l'` rise, so values at the ends of a part bound the score inside: it keeps its sign, or
+    proof. :math:`x^2 g, x l, -x^3 g', -x^2 l'` rise for :math:`x = \tau^2 + \min v` and fall for
+    :math:`x = \tau^2 + \max v`, so values at the ends of a part bound the score inside: it keeps its sign, or
     :math:`l / g` rises throughout and crosses 1 at most once. Beyond the larger root of
     :math:`x^2 n = Z (\tau^2 + \bar v)`, Z the sum of squares about the plain mean and n = k - 1 (ML: k), the
     score is negative. Each change from plus to minus is solved by Newton steps on :math:`l / g` (linear in
@@ -71,23 +73,25 @@ def tau2_likelihood(batch: Batch, *, restricted: bool) -> FloatArray:
     """
     rows = len(batch.k)
     if rows == 1:
-        return np.array([_one(batch, restricted=restricted)])
+        data = OneSet(batch)
+        return np.array([tau2_likelihood_of_one(batch, data, data.powers(0.0), restricted=restricted)])
     size = max(1, BLOCK // batch.v.shape[1])
     parts = [np.arange(start, min(start + size, rows)) for start in range(0, rows, size)]
     return np.concatenate([_block(batch.take(part), int(part[0]), restricted=restricted) for part in parts])
 
 
-def _node(p: Powers, tau2: Number, smallest: Number, *, restricted: bool) -> Node:
+def _node(p: Powers, tau2: Number, ends: tuple[Number, Number], *, restricted: bool) -> Node:
+    """Return the node; `ends` are the smallest and the largest variance."""
     loss, slope = (p.trace, p.trace2) if restricted else (p.total, p.squares)
-    return Node(tau2, tau2 + smallest, p.ypp, loss, 2.0 * p.yppp, slope)
+    return Node(tau2, tau2 + ends[0], tau2 + ends[1], p.ypp, loss, 2.0 * p.yppp, slope)
 
 
 def _settled(a: Node, b: Node) -> Number:
     """Whether what is known at both ends proves the score to change from plus to minus at most once between."""
-    a2, b2 = a.x * a.x, b.x * b.x
-    negative = (a.gain < b.loss) | (b2 * b.gain < a2 * a.loss)
-    positive = (b.gain > a.loss) | (a2 * a.gain > b2 * b.loss)
-    rising = (b.loss * b.gain_slope >= a.loss_slope * a.gain) | (
+    a2, b2, ratio = a.x * a.x, b.x * b.x, b.far / a.far
+    negative = (a.gain < ratio * b.loss) | (b2 * b.gain < a2 * a.loss)
+    positive = (ratio * b.gain > a.loss) | (a2 * a.gain > b2 * b.loss)
+    rising = (ratio**4 * b.loss * b.gain_slope >= a.loss_slope * a.gain) | (
         a2 * a2 * a.loss * a.gain_slope >= b2 * b2 * b.loss_slope * b.gain
     )
     return negative | positive | rising | (b.x <= NARROW * a.x)
@@ -104,25 +108,24 @@ def _secant(a: Node, b: Node) -> Number:
     return a.tau2 - (b.tau2 - a.tau2) * (low / (high - low))
 
 
-def _one(batch: Batch, *, restricted: bool) -> float:
-    """Maximise the likelihood of a batch of one, in plain floats."""
-    data = OneSet(batch)
-    low = data.smallest
+def tau2_likelihood_of_one(batch: Batch, data: OneSet, zero: Powers, *, restricted: bool) -> float:
+    """Maximise the likelihood of a batch of one, in plain floats, given the sums at tau2 = 0."""
+    ends = (data.smallest, float(batch.v[0, int(batch.k[0]) - 1]))
 
     def node(tau2: float) -> Node:
-        return _node(data.powers(tau2), tau2, low, restricted=restricted)
+        return _node(data.powers(tau2), tau2, ends, restricted=restricted)
 
-    start = node(0.0)
+    start = _node(zero, 0.0, ends, restricted=restricted)
     found = [0.0] if start.gain <= start.loss else []
     bound = float(_bound(batch, restricted=restricted)[0])
     todo = [(start, node(bound))] if bound > 0.0 else []
     while todo:
         a, b = todo.pop()
         if not _settled(a, b):
-            middle = node(sqrt(a.x * b.x) - low)
+            middle = node(sqrt(a.x * b.x) - ends[0])
             todo += [(a, middle), (middle, b)]
         elif a.gain > a.loss and b.gain <= b.loss:
-            found.append(_root_of_one(data, a, b, restricted=restricted))
+            found.append(_root_of_one(node, a, b))
     if not found:
         raise _lost(0)
     if len(found) == 1:
@@ -131,12 +134,12 @@ def _one(batch: Batch, *, restricted: bool) -> float:
     return min(zip(-heights, found, strict=True))[1]
 
 
-def _root_of_one(data: OneSet, a: Node, b: Node, *, restricted: bool) -> float:
+def _root_of_one(node: Callable[[float], Node], a: Node, b: Node) -> float:
     """Solve score = 0 between two nodes: Newton steps, halving the bracket where one would leave or stall."""
     lower, upper, last = a.tau2, b.tau2, b.tau2 - a.tau2
     tau2 = min(max(_secant(a, b), lower), upper)
     for _ in range(MAX_STEPS):
-        at = _node(data.powers(tau2), tau2, data.smallest, restricted=restricted)
+        at = node(tau2)
         if at.gain > at.loss:
             lower = tau2
         else:
@@ -147,7 +150,7 @@ def _root_of_one(data: OneSet, a: Node, b: Node, *, restricted: bool) -> float:
         following = tau2 + step if good else 0.5 * (lower + upper)
         step = abs(following - tau2)
         if step <= TOLERANCE * at.x or (good and step * (step / last) ** 2 <= 0.01 * TOLERANCE * at.x):
-            return following
+            return float(following)
         tau2, last = following, step
     raise _stuck(0)
 
@@ -155,7 +158,7 @@ def _root_of_one(data: OneSet, a: Node, b: Node, *, restricted: bool) -> float:
 def _block(batch: Batch, offset: int, *, restricted: bool) -> FloatArray:
     """Maximise the likelihoods of rows few enough for the cache; `offset` is the first one's number."""
     rows = np.arange(len(batch.k))
-    start = _node(batch_powers(batch, np.zeros(len(rows))), 0.0 * batch.v[:, 0], batch.v[:, 0], restricted=restricted)
+    start = _nodes(batch, np.zeros(len(rows)), restricted=restricted)
     flat = rows[start.gain <= start.loss]
     row, a, b = _brackets(batch, start, restricted=restricted)
     root = _roots(batch, row, a, b, offset, restricted=restricted)
@@ -192,7 +195,7 @@ def _brackets(batch: Batch, start: Node, *, restricted: bool) -> tuple[IntArray,
     """Divide [0, bound] of each row until every part is settled; return the parts in which the score turns."""
     bound = _bound(batch, restricted=restricted)
     row = np.flatnonzero(bound > 0)
-    a, b = start.take(row), _nodes(batch, row, bound[row], restricted=restricted)
+    a, b = start.take(row), _nodes(batch.take(row), bound[row], restricted=restricted)
     found: list[tuple[IntArray, Node, Node]] = []
     while True:
         done = _settled(a, b)
@@ -201,7 +204,7 @@ def _brackets(batch: Batch, start: Node, *, restricted: bool) -> tuple[IntArray,
         if done.all():
             break
         row, a, b = row[~done], a.take(~done), b.take(~done)
-        middle = _nodes(batch, row, np.sqrt(a.x * b.x) - batch.v[row, 0], restricted=restricted)
+        middle = _nodes(batch.take(row), np.sqrt(a.x * b.x) - batch.v[row, 0], restricted=restricted)
         row = np.concatenate([row, row])
         a, b = _joined([a, middle]), _joined([middle, b])
     return np.concatenate([f[0] for f in found]), _joined([f[1] for f in found]), _joined([f[2] for f in found])
@@ -211,9 +214,9 @@ def _joined(nodes: list[Node]) -> Node:
     return Node(*(np.concatenate(columns) for columns in zip(*nodes, strict=True)))
 
 
-def _nodes(batch: Batch, row: IntArray, tau2: FloatArray, *, restricted: bool) -> Node:
-    part = batch if len(row) == len(batch.k) and (row == np.arange(len(row))).all() else batch.take(row)
-    return _node(batch_powers(part, tau2), tau2, part.v[:, 0], restricted=restricted)
+def _nodes(batch: Batch, tau2: FloatArray, *, restricted: bool) -> Node:
+    ends = batch.v[:, 0], batch.v[np.arange(len(batch.k)), batch.k - 1]
+    return _node(batch_powers(batch, tau2), tau2, ends, restricted=restricted)
 
 
 def _roots(batch: Batch, row: IntArray, a: Node, b: Node, offset: int, *, restricted: bool) -> FloatArray:
@@ -223,7 +226,7 @@ def _roots(batch: Batch, row: IntArray, a: Node, b: Node, offset: int, *, restri
     lower, upper, last = a.tau2, b.tau2, b.tau2 - a.tau2
     tau2 = np.clip(_secant(a, b), lower, upper)
     for _ in range(MAX_STEPS):
-        at = _node(batch_powers(part, tau2), tau2, part.v[:, 0], restricted=restricted)
+        at = _nodes(part, tau2, restricted=restricted)
         up = at.gain > at.loss
         lower, upper = np.where(up, tau2, lower), np.where(up, upper, tau2)
         with np.errstate(divide="ignore", invalid="ignore"):
