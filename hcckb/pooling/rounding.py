@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +14,7 @@ from hcckb.errors import PoolingError
 from hcckb.pooling.batch import FloatArray, IntArray, checked_batch
 from hcckb.pooling.pairwise import PooledMany, pool_many
 
+_Box = tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 FIELDS = ("estimate", "ci_lower", "ci_upper", "tau2", "i2")
 MAX_ROUNDS = 50
 STARTS = 8
@@ -81,17 +84,40 @@ def rounding_range(  # noqa: PLR0913 - every option is a keyword
     """
     box = _box(estimate, se)
     options = {"model": model, "tau2": tau2, "ci": ci, "level": level}
-    reached = _search(box, options, rng or np.random.default_rng(1))
+    reached = _search(box, options, rng or np.random.default_rng(1), FIELDS)
     if model == "common":
-        (y0, y1), (s0, s1) = box
         z = float(ndtri((1 + level) / 2))
-        weights = (1.0 / s1**2, 1.0 / s0**2)
         for name, shift in (("estimate", 0.0), ("ci_lower", -z), ("ci_upper", z)):
-            reached[name] = (_lowest(y0, *weights, shift), -_lowest(-y1, *weights, -shift))
+            reached[name] = _exact(box, shift)
     return RoundingRange(**reached, exact=model == "common")
 
 
-_Box = tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+def estimate_range(
+    estimate: tuple[ArrayLike, ArrayLike], se: tuple[ArrayLike, ArrayLike], **options: Any
+) -> tuple[tuple[float, float], bool]:
+    """Find how far the pooled estimate alone can move, and whether that is proven.
+
+    Arguments, errors and formulas are those of `rounding_range`, of which this is a part and a fifth of the work.
+
+    Examples
+    --------
+    >>> low, high = np.array([-0.5, -0.3]), np.array([-0.48, -0.26])
+    >>> ends, exact = estimate_range((low, high), ([0.1, 0.1], [0.1, 0.1]), model="random")
+    >>> [round(x, 3) for x in ends], exact
+    ([-0.4, -0.37], False)
+    """
+    box = _box(estimate, se)
+    if options.get("model") == "common":
+        return _exact(box, 0.0), True
+    rng = options.pop("rng", None) or np.random.default_rng(1)
+    return _search(box, options, rng, FIELDS[:1])["estimate"], False
+
+
+def _exact(box: _Box, shift: float) -> tuple[float, float]:
+    """Smallest and largest sum(w y) / sum(w) + shift / sqrt(sum(w)) over the box."""
+    (y0, y1), (s0, s1) = box
+    weights = (1.0 / s1**2, 1.0 / s0**2)
+    return _lowest(y0, *weights, shift), -_lowest(-y1, *weights, -shift)
 
 
 def _box(estimate: tuple[ArrayLike, ArrayLike], se: tuple[ArrayLike, ArrayLike]) -> _Box:
@@ -131,11 +157,13 @@ def _lowest(y: FloatArray, small: FloatArray, large: FloatArray, shift: float) -
     return float(best)
 
 
-def _search(box: _Box, options: dict[str, object], rng: np.random.Generator) -> dict[str, tuple[float, float]]:
+def _search(
+    box: _Box, options: dict[str, Any], rng: np.random.Generator, fields: Sequence[str]
+) -> dict[str, tuple[float, float]]:
     """Climb from corner to corner for the smallest and largest value of each field at once."""
     low, high = (np.concatenate(ends) for ends in zip(*box, strict=True))
     width = len(low)
-    goals = [(name, sign) for name in FIELDS for sign in (-1.0, 1.0)]
+    goals = [(name, sign) for name in fields for sign in (-1.0, 1.0)]
     corners = rng.integers(0, 2, (STARTS, width))
     starts = np.vstack([0.5 * (low + high), np.where(corners, high, low)])
     points = np.repeat(starts[None], len(goals), axis=0).reshape(-1, width)
@@ -150,14 +178,14 @@ def _search(box: _Box, options: dict[str, object], rng: np.random.Generator) -> 
         if not active.size:
             break
     best = [value[goal == i].max() * sign for i, (_, sign) in enumerate(goals)]
-    return {name: (float(best[2 * i]), float(best[2 * i + 1])) for i, name in enumerate(FIELDS)}
+    return {name: (float(best[2 * i]), float(best[2 * i + 1])) for i, name in enumerate(fields)}
 
 
 def _climbed(
     points: FloatArray,
     value: FloatArray,
     ends: tuple[FloatArray, FloatArray],
-    task: tuple[list[tuple[str, float]], IntArray, dict[str, object]],
+    task: tuple[list[tuple[str, float]], IntArray, dict[str, Any]],
 ) -> tuple[FloatArray, FloatArray]:
     """Move each point once: to the best end of every input together, or of the best input alone."""
     goals, goal, options = task
@@ -181,9 +209,9 @@ def _climbed(
     return np.where(stay[:, None], points, target), np.where(stay, value, reached)
 
 
-def _pooled(points: FloatArray, options: dict[str, object]) -> PooledMany:
+def _pooled(points: FloatArray, options: dict[str, Any]) -> PooledMany:
     half = points.shape[1] // 2
-    return pool_many(points[:, :half], points[:, half:] ** 2, **options)  # type: ignore[arg-type]
+    return pool_many(points[:, :half], points[:, half:] ** 2, **options)
 
 
 def _goal_values(many: PooledMany, goals: list[tuple[str, float]], goal: IntArray) -> FloatArray:
