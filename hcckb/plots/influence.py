@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hcckb.plots import style
 from hcckb.plots.footer import draw_footer
 from hcckb.plots.lettering import one_line, shorten, text_width
-from hcckb.plots.panel import Panel, padded, panel
+from hcckb.plots.panel import Panel, padded, panel, upward_ticks
 from hcckb.plots.svg import Canvas, draw_title
 from hcckb.plots.wording import figure_title
 
@@ -99,7 +99,7 @@ def _draw_facet(canvas: Canvas, area: Panel, facet: _Facet, flags: list[bool]) -
     left, right = area.across.left, area.across.right
     canvas.rect(left, area.top, right - left, area.bottom - area.top, stroke=style.RULE, name="frame")
     canvas.text(left, area.top - 5, facet.title, size=_SMALL, bold=True, name="facet-title")
-    for tick in area.upward.ticks(_SMALL * 1.4):
+    for tick in upward_ticks(area):
         y = area.y(tick.value)
         canvas.line(left - 4, y, left, y, stroke=style.INK, name="tick")
         canvas.text(left - 7, y + 3.5, tick.label, size=_SMALL - 1, anchor="end", name="tick-label")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from hcckb.plots import style
-from hcckb.plots.axis import Axis, Tick
+from hcckb.plots.axis import Axis, Tick, with_minus
 from hcckb.plots.svg import Canvas
 
 _SMALL = style.SMALL_SIZE
@@ -55,10 +56,19 @@ def draw_frame(canvas: Canvas, area: Panel, titles: tuple[str, str], *, percent:
         canvas.upright_text(axis.left - 42, (top + bottom) / 2, titles[1], size=_SMALL)
 
 
-def upward_ticks(area: Panel, *, percent: bool) -> tuple[Tick, ...]:
-    """Return the ticks of the vertical axis, whose labels stand above each other and need height, not width."""
-    ticks = area.upward.ticks(_SMALL)
-    return tuple(Tick(t.value, f"{100 * t.value:.0f}%") for t in ticks) if percent else ticks
+def upward_ticks(area: Panel, *, percent: bool = False) -> tuple[Tick, ...]:
+    """Return round values of the vertical axis whose labels stand clear above each other."""
+    axis = area.upward
+    span, height = axis.upper - axis.lower, axis.right
+    room = max(2, int(height / (3.2 * _SMALL)))
+    power = math.floor(math.log10(span / room))
+    steps = [m * 10.0 ** (power + e) for e in (0, 1) for m in (1, 2, 5)]
+    step = next((s for s in steps if span / s <= room), steps[-1])
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    values = [i * step for i in range(math.ceil(axis.lower / step - 1e-9), math.floor(axis.upper / step + 1e-9) + 1)]
+    if percent:
+        return tuple(Tick(v, f"{100 * v:.0f}%") for v in values)
+    return tuple(Tick(v, with_minus(f"{v:.{decimals}f}")) for v in values)
 
 
 def padded(values: list[float], share: float = 0.04) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hcckb.plots.baujat import baujat_svg
 from hcckb.plots.forest import forest_svg
+from hcckb.plots.forest_axis import favours_words
 from hcckb.plots.forest_layout import ForestOptions
 from hcckb.plots.influence import influence_svg
 from hcckb.plots.wording import figure_title
@@ -55,7 +56,12 @@ def _pools_svg(pooled: PooledResult, pools: Sequence[WithoutStudy | UpToStudy], 
         )
         for row, name in zip(pools, names, strict=True)
     )
-    title = f"{figure_title(pooled)}, {what}"
-    return forest_svg(
-        replace(pooled, rows=rows), options=ForestOptions(title=title, show_beside=False, show_weights=False)
+    names_pooled = {row.study for row in pooled.rows}
+    dropped = tuple(d for d in pooled.dropped if d.study not in names_pooled)
+    options = ForestOptions(
+        title=f"{figure_title(pooled)}, {what}",
+        show_beside=False,
+        show_weights=False,
+        favours=favours_words(pooled),
     )
+    return forest_svg(replace(pooled, rows=rows, dropped=dropped), options=options)
