@@ -60,7 +60,7 @@ def upward_ticks(area: Panel, *, percent: bool = False) -> tuple[Tick, ...]:
     """Return round values of the vertical axis whose labels stand clear above each other."""
     axis = area.upward
     span, height = axis.upper - axis.lower, axis.right
-    room = max(2, int(height / (3.2 * _SMALL)))
+    room = min(6, max(3, int(height / (2.2 * _SMALL))))
     power = math.floor(math.log10(span / room))
     steps = [m * 10.0 ** (power + e) for e in (0, 1) for m in (1, 2, 5)]
     step = next((s for s in steps if span / s <= room), steps[-1])
