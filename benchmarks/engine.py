@@ -1,5 +1,7 @@
 """Times the pooling engine against R metafor and PyMARE on the same numbers, one thread each.
 
+Processor time counts, so that other work on the machine does not.
+
     python benchmarks/engine.py            # metafor's longest jobs are timed on a part and scaled
     python benchmarks/engine.py --full     # nothing scaled: minutes
     python benchmarks/engine.py --check    # 10,000 simulated sets: every fit converges, and to a root
@@ -38,13 +40,13 @@ SETS, STUDIES = 10_000, 10
 
 
 def best(job: Callable[[], object], runs: int = 7) -> float:
-    """Run once to warm up, then several times; give the shortest wall time in seconds."""
+    """Run once to warm up, then several times; give the shortest processor time in seconds."""
     job()
     times = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start = time.process_time()
         job()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 
@@ -103,23 +105,23 @@ def best(make, n, runs):
     times = []
     for _ in range(runs):
         a, b = y[:, :n].copy(), v[:, :n].copy()
-        start = time.perf_counter(); make().fit(a, b, X).summary(); times.append(time.perf_counter() - start)
+        start = time.process_time(); make().fit(a, b, X).summary(); times.append(time.process_time() - start)
     return min(times)
 print(json.dumps({
-    "reml_many": best(lambda: VarianceBasedLikelihoodEstimator(method="REML"), n, 1) * y.shape[1] / n,
+    "reml_many": best(lambda: VarianceBasedLikelihoodEstimator(method="REML"), n, 3) * y.shape[1] / n,
     "dl_many": best(DerSimonianLaird, y.shape[1], 5),
 }))
 """
 
 
-def pymare(folder: Path, *, full: bool) -> dict[str, float]:
+def pymare(folder: Path) -> dict[str, float]:
     """Time PyMARE's fits of all sets in one call."""
     python = PEERS / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "pymare"], check=False)
     ran = subprocess.run(
-        [str(python), "-c", PYMARE, str(folder), str(SETS if full else SETS // 10)],
+        [str(python), "-c", PYMARE, str(folder), str(SETS)],
         check=False,
         capture_output=True,
         text=True,
@@ -152,7 +154,7 @@ def table(full: bool) -> None:
         mine, theirs = ours(), metafor(Path(name), full=full)
         if not theirs:
             metafor_files(Path(name))
-        others = pymare(Path(name), full=full)
+        others = pymare(Path(name))
     print("| job | hcckb, ms | metafor, ms | metafor / hcckb | PyMARE, ms | hcckb / PyMARE |")
     print("|---|---|---|---|---|---|")
     for job, words in JOBS.items():
@@ -163,7 +165,7 @@ def table(full: bool) -> None:
     print(f"\ntau2 of the 10,000 sets alone: {shown(mine['tau2_many'])} ms.", end=" ")
     if others:
         print(f"PyMARE's closed form (DL) of the 10,000 sets: {shown(others['dl_many'])} ms.", end=" ")
-    print("" if full else "metafor's and PyMARE's longest jobs are scaled from a part; --full runs them whole.")
+    print("" if full else "metafor's longest jobs are scaled from a part; --full runs them whole.")
 
 
 def metafor_files(folder: Path) -> None:

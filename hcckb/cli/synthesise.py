@@ -10,7 +10,7 @@ import typer
 from hcckb.cli import options as o
 from hcckb.cli.selecting import Asked, selecting
 from hcckb.errors import UsageError
-from hcckb.records import plain, to_csv, to_json
+from hcckb.records import to_csv, to_json
 
 if TYPE_CHECKING:
     from hcckb.results import PooledResult
@@ -43,9 +43,9 @@ def pool(
         return
     result = analyses.pool(table, **asked.method)
     _draw(result, plot or [], funnel or [])
-    moved = rounding(result) if asked.output_format is not o.Format.csv else None
-    value = {**plain(result), "rounding": plain(moved)}
-    asked.emit(lambda: tables.pooled_text(result, moved), value, lambda: tables.pooled_records([("", result)]))
+    asked.emit(
+        lambda: tables.pooled_text(result, rounding(result)), result, lambda: tables.pooled_records([("", result)])
+    )
 
 
 def _groups_text(groups: list[tuple[str, PooledResult]]) -> str:

@@ -61,6 +61,11 @@ class Batch:
         d, v = self.d.T.take(rows, axis=1).T, self.v.T.take(rows, axis=1).T
         return Batch(d, v, self.k[rows], self.origin[rows], self.half[rows])
 
+    def only(self, rows: IntArray) -> Batch:
+        """Return the batch of these rows; itself where they are all, in order."""
+        whole = len(rows) == len(self.k) and np.array_equal(rows, np.arange(len(rows)))
+        return self if whole else self.take(rows)
+
     def location(self, value: FloatArray) -> FloatArray:
         """Turn a location in own units into the units of the input."""
         return self.origin + np.ldexp(value, self.half)
@@ -137,7 +142,11 @@ def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | No
     _refuse(present & ~np.isfinite(y), y, "estimate", "is not a finite number")
     _refuse(present & ~(np.isfinite(v) & (v > 0)), v, "variance", "is not positive and finite")
     y, v = np.where(present, y, 0.0), np.where(present, v, np.inf)
-    order = np.lexsort((y, v), axis=-1)
+    order = np.argsort(v, axis=1)
+    ordered = np.take_along_axis(v, order, axis=1)
+    if (np.isfinite(ordered[:, 1:]) & (ordered[:, 1:] == ordered[:, :-1])).any():
+        # Equal variances: the estimates decide, so that the order of the input does not.
+        order = np.lexsort((y, v), axis=-1)
     return ordered_batch(np.take_along_axis(y, order, axis=1), np.take_along_axis(v, order, axis=1), k)
 
 

@@ -166,7 +166,7 @@ def batch_heterogeneity(batch: Batch, tau2: FloatArray, *, method: str, level: f
     trace = np.where(single, 1.0, m.trace)
     typical = dof / trace
     with np.errstate(divide="ignore"):
-        i2_q = np.maximum(0.0, 1.0 - df / np.where(m.q > 0, m.q, np.inf))
+        i2_q = np.maximum(0.0, 1.0 - df / np.where(m.q > df, m.q, np.inf))
     lower, upper = q_profile(batch, level)
     return HeterogeneityMany(
         method=method,
@@ -371,7 +371,9 @@ def _solve_block(batch: Batch, target: FloatArray, offset: int) -> FloatArray:
     result = np.zeros(len(batch.k))
     place, part, tau2 = np.arange(len(result)), batch, np.zeros(len(result))
     last = np.full(len(result), UNKNOWN)
-    for _ in range(MAX_STEPS):
+    # Exact for equal variances; Newton's method comes back from the right in one step.
+    guess = _squares(batch) / target - np.where(batch.present, batch.v, 0.0).sum(axis=1) / batch.k
+    for attempt in range(MAX_STEPS):
         m = moments(part, tau2)
         climbs = m.q > target[place]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -385,6 +387,8 @@ def _solve_block(batch: Batch, target: FloatArray, offset: int) -> FloatArray:
         if not open_.any():
             return result
         last = step
+        if attempt == 0:
+            tau2, last = np.where(open_, np.maximum(tau2, guess), tau2), np.full(len(result), UNKNOWN)
         if 2 * np.count_nonzero(open_) < len(place):
             place, part, tau2, last = place[open_], part.take(open_), tau2[open_], last[open_]
     worst = int(np.argmax(change))
@@ -393,9 +397,10 @@ def _solve_block(batch: Batch, target: FloatArray, offset: int) -> FloatArray:
 
 def solve_q_of_one(data: OneSet, zero: Powers, target: float) -> float:
     """Solve Q(tau2) = target for one meta-analysis, as `_solve_q` does, given the sums at tau2 = 0."""
-    tau2, last, p = 0.0, UNKNOWN, zero
-    if p.q <= target:
+    if zero.q <= target:
         return 0.0
+    tau2 = max(0.0, data.squares / target - data.typical, (zero.q / target - 1.0) * zero.q / zero.ypp)
+    last, p = UNKNOWN, data.powers(tau2)
     for _ in range(MAX_STEPS):
         step = (p.q / target - 1.0) * p.q / p.ypp
         change = abs(step) / (tau2 + data.smallest)

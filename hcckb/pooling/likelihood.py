@@ -195,7 +195,7 @@ def _brackets(batch: Batch, start: Node, *, restricted: bool) -> tuple[IntArray,
     """Divide [0, bound] of each row until every part is settled; return the parts in which the score turns."""
     bound = _bound(batch, restricted=restricted)
     row = np.flatnonzero(bound > 0)
-    a, b = start.take(row), _nodes(batch.take(row), bound[row], restricted=restricted)
+    a, b = start.take(row), _nodes(batch.only(row), bound[row], restricted=restricted)
     found: list[tuple[IntArray, Node, Node]] = []
     while True:
         done = _settled(a, b)
@@ -222,7 +222,7 @@ def _nodes(batch: Batch, tau2: FloatArray, *, restricted: bool) -> Node:
 def _roots(batch: Batch, row: IntArray, a: Node, b: Node, offset: int, *, restricted: bool) -> FloatArray:
     """Solve score = 0 between the nodes of each row, as `_root_of_one` does."""
     result = np.empty(len(row))
-    place, part = np.arange(len(row)), batch.take(row)
+    place, part = np.arange(len(row)), batch.only(row)
     lower, upper, last = a.tau2, b.tau2, b.tau2 - a.tau2
     tau2 = np.clip(_secant(a, b), lower, upper)
     for _ in range(MAX_STEPS):

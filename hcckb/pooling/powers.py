@@ -76,9 +76,12 @@ def batch_powers(batch: Batch, tau2: FloatArray) -> Powers:
 
 
 class OneSet:
-    """One meta-analysis in the units of a batch, evaluated without the machinery of many."""
+    """One meta-analysis in the units of a batch, evaluated without the machinery of many.
 
-    __slots__ = ("design", "rest", "smallest", "stack")
+    `squares` is the sum of squares about the plain mean, `typical` the mean variance.
+    """
+
+    __slots__ = ("design", "rest", "smallest", "squares", "stack", "typical")
 
     def __init__(self, batch: Batch) -> None:
         d, v = batch.d[0], batch.v[0]
@@ -89,6 +92,8 @@ class OneSet:
         self.design = np.empty((len(d) - 1, 3))
         self.design[:, 0], self.design[:, 1], self.design[:, 2] = 1.0, d[1:], d[1:] ** 2
         self.stack = np.empty((3, len(d) - 1))
+        residual = d - d.sum() / len(d)
+        self.squares, self.typical = float(residual @ residual), float(v.sum()) / len(d)
 
     def powers(self, tau2: float) -> Powers:
         """Return the sums at `tau2`, as floats."""

@@ -54,5 +54,3 @@ def test_figures_of_influence_and_cumulative(command, own, tmp_path):
 
 def test_pool_says_how_far_rounding_moves_it(command, own):
     assert "Rounding of the printed numbers moves the pooled HR within" in command("pool", *own).out
-    found = command("pool", *own, "-f", "json").json()
-    assert found["rounding"]["estimate_lower"] < found["estimate"] < found["rounding"]["estimate_upper"]
