@@ -11,7 +11,7 @@ from hcckb.pooling.batch import Batch, FloatArray
 # Either a float (one meta-analysis) or an array with one element for each of many.
 Number = Any
 # Cells of one block: few enough for its arrays to stay in the processor's cache.
-BLOCK = 24_000
+BLOCK = 40_000
 
 
 class Powers(NamedTuple):
