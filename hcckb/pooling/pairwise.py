@@ -58,7 +58,7 @@ def pool(  # noqa: PLR0913 - every option is a keyword
     (-0.345, -0.4666, -0.2234)
     """
     y, v = as_rows(estimate, variance)
-    if y.shape[1] > 1:
+    if y.shape[1] > 1 and ci in CI_METHODS:
         _check_names(model, ci, prediction)
         return pool_one(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
     return row_of(pool_many(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction), 0)
