@@ -11,6 +11,7 @@ from hcckb.analysis.pool import pool
 from hcckb.errors import UnknownNameError, UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
+from hcckb.pooling.baujat import Baujat, baujat
 from hcckb.pooling.bias import FEW
 from hcckb.pooling.influence import cumulative as cumulative_arrays
 from hcckb.pooling.influence import influence as influence_arrays
@@ -159,6 +160,18 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
         if narrow:
             notes.append(f"Narrower than the Wald interval at k = {narrow}; --ci hksj-guarded never is.")
     return Sensitivity(pooled=result, rows=rows, notes=tuple(notes))
+
+
+def baujat_of(result: PooledResult) -> Baujat:
+    """Return Baujat's coordinates of the rows of a pool; formulas in `hcckb.pooling.baujat.coordinates`.
+
+    Raises
+    ------
+    PoolingError
+        If there are fewer than three rows.
+    """
+    y, v = arrays_of(result)
+    return baujat(y, v, model=result.model, tau2=result.tau2_method or "REML")
 
 
 def arrays_of(result: PooledResult) -> tuple[FloatArray, FloatArray]:

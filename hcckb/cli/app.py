@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from hcckb.cli import bias, explain, find, judge, judgement, models, moderate, net, out, probe, synthesise
+from hcckb.cli import (
+    bias,
+    explain,
+    find,
+    judge,
+    judgement,
+    models,
+    moderate,
+    net,
+    out,
+    probe,
+    subsets,
+    synthesise,
+)
 
 app = typer.Typer(
     name="hcckb",
@@ -33,6 +46,8 @@ for command in (
     moderate.subgroup,
     moderate.regress,
     moderate.multilevel,
+    subsets.gosh,
+    subsets.multiverse,
     models.bayes,
     models.glmm,
     judgement.absolute,

@@ -31,6 +31,7 @@ def pool(
     Example: hcckb pool second-line-placebo-vegfr --endpoint OS --tau2 DL -f csv
     """
     from hcckb.analysis import pool as analyses
+    from hcckb.analysis.rounding import rounding
     from hcckb.text import tables
 
     table = asked.table()
@@ -42,7 +43,9 @@ def pool(
         return
     result = analyses.pool(table, **asked.method)
     _draw(result, plot or [], funnel or [])
-    asked.emit(lambda: tables.pooled_text(result), result, lambda: tables.pooled_records([("", result)]))
+    asked.emit(
+        lambda: tables.pooled_text(result, rounding(result)), result, lambda: tables.pooled_records([("", result)])
+    )
 
 
 def _groups_text(groups: list[tuple[str, PooledResult]]) -> str:

@@ -55,6 +55,8 @@ class ForestOptions:
         Address by estimate IRI or, failing that, by study; the study's row becomes a link.
     show_beside : bool
         Whether the other models are drawn under the main one.
+    show_weights : bool
+        Whether there is a column of weights: not where rows are pooled results themselves.
     """
 
     title: str | None = None
@@ -64,6 +66,7 @@ class ForestOptions:
     favours: tuple[str, str] | None = None
     links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     show_beside: bool = True
+    show_weights: bool = True
 
 
 class Column(NamedTuple):
@@ -192,7 +195,7 @@ def _row_text(result: PooledResult, row: PooledRow, notes: Footnotes, options: F
         "comparison": wrap(_comparison(row), _COMPARISON_WIDTH, _SIZE, max_lines=_COMPARISON_LINES),
         "n": (_sizes(row),),
         "effect": (numbers_for(result).estimate(row),),
-        "weight": (percent(row.weight, 1) if result.k > 1 else "",),
+        "weight": (percent(row.weight, 1) if result.k > 1 and options.show_weights else "",),
     }
     link = options.links.get(row.estimate_iri) or options.links.get(row.study) or ""
     return RowText(cells, level_mark, _tooltip(result, row), link)

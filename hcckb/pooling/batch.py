@@ -36,6 +36,11 @@ class Batch:
         Estimate of the most precise study.
     half : ndarray, shape (m,)
         Exponent of the unit of length.
+
+    Notes
+    -----
+    `d` and `v` lie in memory study by study (Fortran order): k is small and m large, so sums over the
+    studies of a row run along contiguous memory.
     """
 
     d: FloatArray
@@ -51,7 +56,15 @@ class Batch:
 
     def take(self, rows: IntArray | BoolArray) -> Batch:
         """Return the batch of these rows only."""
-        return Batch(self.d[rows], self.v[rows], self.k[rows], self.origin[rows], self.half[rows])
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+        d, v = self.d.T.take(rows, axis=1).T, self.v.T.take(rows, axis=1).T
+        return Batch(d, v, self.k[rows], self.origin[rows], self.half[rows])
+
+    def only(self, rows: IntArray) -> Batch:
+        """Return the batch of these rows; itself where they are all, in order."""
+        whole = len(rows) == len(self.k) and np.array_equal(rows, np.arange(len(rows)))
+        return self if whole else self.take(rows)
 
     def location(self, value: FloatArray) -> FloatArray:
         """Turn a location in own units into the units of the input."""
@@ -68,33 +81,38 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Weighted sums of each row at one value of tau2, all of shape (m,) but `u`.
+    """Weighted sums of each row at one value of tau2, of shape (m,), and the weights `w`, shape (m, k).
 
     With w = 1 / (v + tau2) and P = W - W11'W / sum(w): `total` is sum(w), `mean` the weighted mean,
-    `u` = Py (weight times residual, shape (m, k)), `q` = y'Py, `ypp` = y'PPy, `trace` = tr(P).
+    `q` = y'Py, `ypp` = y'PPy, `trace` = tr(P).
     """
 
     w: FloatArray
     total: FloatArray
     mean: FloatArray
-    u: FloatArray
     q: FloatArray
     ypp: FloatArray
     trace: FloatArray
 
 
 def moments(batch: Batch, tau2: FloatArray) -> Moments:
-    """Return the weighted sums at `tau2` (shape (m,), in the batch's own units)."""
-    w = 1.0 / (batch.v + tau2[:, None])
-    total = w.sum(axis=1)
-    mean = np.einsum("ij,ij->i", w, batch.d) / total
-    r = batch.d - mean[:, None]
-    u = w * r
-    # The first study is the heaviest: total - w[0] would cancel when it holds nearly all weight.
-    rest = w[:, 1:].sum(axis=1)
-    others = total[:, None] - w[:, 1:]
-    trace = (w[:, 0] * rest + np.einsum("ij,ij->i", w[:, 1:], others)) / total
-    return Moments(w, total, mean, u, np.einsum("ij,ij->i", u, r), np.einsum("ij,ij->i", u, u), trace)
+    """Return the weighted sums at `tau2` (shape (m,), in the batch's own units).
+
+    Estimates are measured from the first, the most precise study, and its weight is kept apart, so that
+    no difference cancels, also where it holds nearly all weight.
+    """
+    w = 1.0 / (batch.v.T + tau2)
+    first, others, d = w[0], w[1:], batch.d.T[1:]
+    wd = others * d
+    rest, rest_y, rest_square = others.sum(axis=0), wd.sum(axis=0), np.einsum("ij,ij->j", others, others)
+    total = first + rest
+    mean = rest_y / total
+    q = np.einsum("ij,ij->j", wd, d) - rest_y * mean
+    ypp = np.einsum("ij,ij->j", wd, wd) - mean * (
+        2.0 * np.einsum("ij,ij->j", others, wd) - mean * (first * first + rest_square)
+    )
+    trace = (rest * (2.0 * first + rest) - rest_square) / total
+    return Moments(w.T, total, mean, np.maximum(q, 0.0), np.maximum(ypp, 0.0), trace)
 
 
 def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | None = None) -> Batch:
@@ -124,8 +142,19 @@ def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | No
     _refuse(present & ~np.isfinite(y), y, "estimate", "is not a finite number")
     _refuse(present & ~(np.isfinite(v) & (v > 0)), v, "variance", "is not positive and finite")
     y, v = np.where(present, y, 0.0), np.where(present, v, np.inf)
-    order = np.lexsort((y, v), axis=-1)
-    y, v = np.take_along_axis(y, order, axis=1), np.take_along_axis(v, order, axis=1)
+    order = np.argsort(v, axis=1)
+    ordered = np.take_along_axis(v, order, axis=1)
+    if (np.isfinite(ordered[:, 1:]) & (ordered[:, 1:] == ordered[:, :-1])).any():
+        # Equal variances: the estimates decide, so that the order of the input does not.
+        order = np.lexsort((y, v), axis=-1)
+    return ordered_batch(np.take_along_axis(y, order, axis=1), np.take_along_axis(v, order, axis=1), k)
+
+
+def ordered_batch(y: FloatArray, v: FloatArray, k: IntArray) -> Batch:
+    """Bring checked rows whose studies are ordered by variance, then estimate, into canonical form.
+
+    Shapes are (m, k), (m, k) and (m,); padding comes last and has ``v = inf``.
+    """
     half = np.frexp(v[:, 0])[1].astype(np.int64) // 2
     with np.errstate(over="ignore"):
         d = np.where(np.isfinite(v), np.ldexp(y - y[:, :1], -half[:, None]), 0.0)
@@ -137,7 +166,7 @@ def checked_batch(estimate: ArrayLike, variance: ArrayLike, mask: ArrayLike | No
             f"the numbers of meta-analysis {row} are too far apart to pool: variances from {v[row, 0]} on. "
             "Look for a misprinted estimate or variance."
         )
-    return Batch(d, scaled, k, y[:, 0], half)
+    return Batch(np.asfortranarray(d), np.asfortranarray(scaled), k, y[:, 0], half)
 
 
 def as_rows(estimate: ArrayLike, variance: ArrayLike) -> tuple[FloatArray, FloatArray]:

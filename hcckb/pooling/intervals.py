@@ -36,7 +36,7 @@ def pooled_mean(batch: Batch, tau2: FloatArray, ci: str, level: float) -> Mean:
     """Weighted mean, standard error and test at `tau2` (in the batch's own units)."""
     m = moments(batch, tau2)
     wald_se = np.sqrt(1.0 / m.total)
-    single, equal = batch.k == 1, _all_equal(batch)
+    single, equal = batch.k == 1, _all_equal(batch) | (m.q <= 0.0)
     names: Sequence[str] = ("wald",) if ci == "wald" else ("wald", "hksj-guarded", ci)
     if ci == "kenward-roger":
         names = ("wald", ci)

@@ -10,6 +10,7 @@ from hcckb.pooling.batch import FloatArray, as_rows, checked_batch
 from hcckb.pooling.heterogeneity import batch_heterogeneity, batch_tau2, checked_level
 from hcckb.pooling.intervals import pooled_mean, prediction_interval
 from hcckb.pooling.pooled import Pooled, PooledMany, row_of
+from hcckb.pooling.single import pool_one
 
 __all__ = ["CI_METHODS", "MODELS", "PREDICTIONS", "Pooled", "PooledMany", "pool", "pool_many", "row_of"]
 
@@ -56,8 +57,11 @@ def pool(  # noqa: PLR0913 - every option is a keyword
     >>> round(p.estimate, 4), round(p.ci_lower, 4), round(p.ci_upper, 4)
     (-0.345, -0.4666, -0.2234)
     """
-    many = pool_many(*as_rows(estimate, variance), model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
-    return row_of(many, 0)
+    y, v = as_rows(estimate, variance)
+    if y.shape[1] > 1 and ci in CI_METHODS:
+        _check_names(model, ci, prediction)
+        return pool_one(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
+    return row_of(pool_many(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction), 0)
 
 
 def pool_many(  # noqa: PLR0913 - every option is a keyword

@@ -14,6 +14,7 @@ from hcckb.reproduced import VERDICTS
 from hcckb.terms import compact
 
 if TYPE_CHECKING:
+    from hcckb.analysis.rounding import Rounding
     from hcckb.audit import Finding as AuditFinding
     from hcckb.candidates import EvidenceRow
     from hcckb.cards import Card
@@ -109,12 +110,14 @@ def _sizes(row: EvidenceRow | PooledRow) -> str:
     return f"{row.n_experimental or '?'}/{row.n_comparator or '?'}"
 
 
-def pooled_text(result: PooledResult) -> str:
+def pooled_text(result: PooledResult, rounding: Rounding | None = None) -> str:
     """Write a pooled result: rows with weights, the pooled line, heterogeneity, other models, what was left out."""
     short = _MEASURES.get(result.measure, result.measure)
     headers = ("Study", "Year", "Arms", "n", f"{short} (interval)", "Weight", "Source")
     lines = [grid((_pooled_cells(r) for r in result.rows), headers), ""]
     lines += [_headline(result, short), _heterogeneity(result)]
+    if rounding is not None:
+        lines.append(_rounding(rounding, short))
     if result.beside:
         lines += ["", "The same estimates under other models:"]
         lines += [_beside(result)]
@@ -152,6 +155,11 @@ def _headline(result: PooledResult, short: str) -> str:
         f"{what} = {result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f}), "
         f"{p_text(result.p_value)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
     )
+
+
+def _rounding(found: Rounding, short: str) -> str:
+    moved = f"{found.estimate_lower:.3f} to {found.estimate_upper:.3f}"
+    return f"Rounding of the printed numbers moves the pooled {short} within {moved}."
 
 
 def _heterogeneity(result: PooledResult) -> str:

@@ -61,6 +61,38 @@ def test_equal_variances_have_closed_forms():
 
 
 def test_too_few_steps_raise_instead_of_returning_the_last_one(monkeypatch):
-    monkeypatch.setattr(likelihood, "MAX_STEPS", 2)
-    with pytest.raises(ConvergenceError, match="did not converge in 2 steps"):
+    monkeypatch.setattr(likelihood, "MAX_STEPS", 1)
+    with pytest.raises(ConvergenceError, match="did not converge in 1 steps"):
         tau2(*INTERIOR_WINS, method="REML")
+    with pytest.raises(ConvergenceError, match="did not converge in 1 steps"):
+        tau2_many([INTERIOR_WINS[0]] * 2, [INTERIOR_WINS[1]] * 2, method="REML")
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_two_thousand_simulated_sets_converge_to_a_root_or_to_zero(method):
+    rng = np.random.default_rng(20)
+    variance = np.exp(rng.uniform(np.log(0.005), np.log(0.5), (2000, 10)))
+    estimate = rng.normal(-0.2, np.sqrt(variance + rng.choice([0, 0.01, 0.1, 1], (2000, 1))))
+    found = tau2_many(estimate, variance, method=method)
+    assert (found == 0).sum() > 200
+    w = 1 / (variance + found[:, None])
+    mean = (w * estimate).sum(axis=1) / w.sum(axis=1)
+    gain = (w**2 * (estimate - mean[:, None]) ** 2).sum(axis=1)
+    loss = w.sum(axis=1) - (method == "REML") * (w**2).sum(axis=1) / w.sum(axis=1)
+    # The score is 0 at a root, and turns within 1e-10 of it; at 0 it does not rise.
+    assert np.abs((gain - loss) / loss)[found > 0].max() < 1e-10
+    assert (gain <= loss)[found == 0].mean() > 0.99
+    alone = [tau2(y, v, method=method) for y, v in zip(estimate[:200], variance[:200], strict=True)]
+    assert found[:200] == pytest.approx(alone, rel=1e-11)
+
+
+@pytest.mark.parametrize("k", [2, 3, 10_000])
+def test_hard_inputs_end_where_the_definition_says(k):
+    rng = np.random.default_rng(k)
+    for spread in (1, 1e12):
+        v = 0.01 * np.exp(rng.uniform(0, np.log(spread), k))
+        y = rng.normal(0, np.sqrt(v + 0.05))
+        found = tau2(y, v, method="REML")
+        nearby = found * np.array([0.999, 1.001]) if found else np.array([1e-6, 1e-4])
+        assert log_likelihood(y, v, found, True)[0] >= log_likelihood(y, v, nearby, True).max()
+    assert tau2([0.3] * k, [0.1] * k, method="REML") == 0.0

@@ -1,0 +1,230 @@
+"""Evidence tables in, every defensible way to pool them out: a multiverse with a specification curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hcckb.analysis.pool import pool
+from hcckb.evidence import EvidenceTable
+from hcckb.pooling.multiverse import multiverse as multiverse_arrays
+from hcckb.results import PooledResult
+
+NOBODY = "(none)"
+CHOICES = ("estimator", "ci_method", "left_out", "lines", "view")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One selection of the studies: `view` is "resolved", "as printed" or "as given", `lines` "all" or "only"."""
+
+    view: str
+    lines: str
+    table: EvidenceTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specification:
+    """One way to pool and what it gives; `estimate` and `ci_*` on the scale of the measure, I2 in [0, 1].
+
+    `estimator` is "common" or that of tau2; `left_out` a study or "(none)"; `excludes_null` tells whether the
+    interval excludes no effect.
+    """
+
+    estimator: str
+    ci_method: str
+    left_out: str
+    lines: str
+    view: str
+    k: int
+    estimate: float
+    ci_lower: float
+    ci_upper: float
+    p_value: float
+    tau2: float
+    i2: float
+    excludes_null: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One option of one choice: how many specifications take it, and what they give."""
+
+    choice: str
+    option: str
+    n: int
+    estimate_median: float
+    share_excluding_null: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How much a choice matters.
+
+    `explained` is the share of the variance of the estimate (analysis scale) between its options, in [0, 1];
+    `share_lower` and `share_upper` the smallest and largest share of specifications that exclude no effect
+    among its options.
+    """
+
+    choice: str
+    options: int
+    explained: float
+    share_lower: float
+    share_upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiverseResult:
+    """All specifications, from the lowest estimate to the highest, and which choice matters."""
+
+    pooled: PooledResult
+    specifications: tuple[Specification, ...]
+    share_excluding_null: float
+    estimate_lower: float
+    estimate_median: float
+    estimate_upper: float
+    choices: tuple[Choice, ...]
+    levels: tuple[Level, ...]
+    notes: tuple[str, ...]
+
+
+def multiverse(variants: Sequence[Variant], *, level: float = 0.95) -> MultiverseResult:
+    """Pool each variant, whole and without each study, by every estimator of tau2 and every interval.
+
+    Parameters
+    ----------
+    variants : sequence of Variant
+        Selections of one endpoint and one measure; the first is the main one. A variant whose estimates are
+        those of an earlier one is left out and said so.
+    level : float
+        Level of the intervals.
+
+    Raises
+    ------
+    EmptySelectionError, PoolingError
+        As :func:`hcckb.analysis.pool.pool`, for the first variant; a later one that cannot be pooled is left out
+        and said so.
+
+    Notes
+    -----
+    Specifications are choices that could be defended, not draws: a share of them is no probability.
+    Formulas and sources: `hcckb.pooling.multiverse.multiverse`.
+    """
+    kept, notes = _distinct(variants, level)
+    sets = [(v, r, gone) for v, r in kept for gone in (None, *(range(r.k) if r.k > 2 else ()))]
+    width = max(r.k for _, r in kept)
+    y, se, mask = np.zeros((len(sets), width)), np.ones((len(sets), width)), np.zeros((len(sets), width), dtype=bool)
+    for i, (_, r, gone) in enumerate(sets):
+        y[i, : r.k] = [row.analysis_value for row in r.rows]
+        se[i, : r.k] = [row.se for row in r.rows]
+        mask[i, : r.k] = [j != gone for j in range(r.k)]
+    found = multiverse_arrays(y, se**2, mask, level=level)
+    log = kept[0][1].scale == "log"
+    ends = [np.exp(x) if log else x for x in (found.estimate, found.ci_lower, found.ci_upper)]
+    rows = []
+    for i in range(len(found)):
+        variant, r, gone = sets[int(found.row[i])]
+        rows.append(
+            Specification(
+                estimator=str(found.estimator[i]),
+                ci_method=str(found.ci_method[i]),
+                left_out=NOBODY if gone is None else _label(r, gone),
+                lines=variant.lines,
+                view=variant.view,
+                k=int(found.k[i]),
+                estimate=float(ends[0][i]),
+                ci_lower=float(ends[1][i]),
+                ci_upper=float(ends[2][i]),
+                p_value=float(found.p_value[i]),
+                tau2=float(found.tau2[i]),
+                i2=float(found.i2[i]),
+                excludes_null=bool(found.ci_lower[i] > 0 or found.ci_upper[i] < 0),
+            )
+        )
+    choices, levels = _matters(rows, found.estimate)
+    rows.sort(key=lambda s: (s.estimate, s.estimator, s.ci_method, s.left_out, s.lines, s.view))
+    estimates = [s.estimate for s in rows]
+    return MultiverseResult(
+        pooled=kept[0][1],
+        specifications=tuple(rows),
+        share_excluding_null=float(np.mean([s.excludes_null for s in rows])),
+        estimate_lower=estimates[0],
+        estimate_median=float(np.median(estimates)),
+        estimate_upper=estimates[-1],
+        choices=choices,
+        levels=levels,
+        notes=(*notes, "Specifications are choices, not draws: a share of them is no probability."),
+    )
+
+
+def _distinct(variants: Sequence[Variant], level: float) -> tuple[list[tuple[Variant, PooledResult]], list[str]]:
+    """Pool each variant once, to have it checked; drop those that cannot be pooled or repeat another."""
+    from hcckb.errors import HcckbError
+
+    kept: list[tuple[Variant, PooledResult]] = []
+    notes = []
+    seen: dict[frozenset[tuple[object, ...]], Variant] = {}
+    for variant in variants:
+        name = f"{variant.view}, {variant.lines} lines"
+        try:
+            result = pool(variant.table, level=level)
+        except HcckbError as error:
+            if not kept:
+                raise
+            notes.append(f"{name}: left out: {error}")
+            continue
+        key = frozenset((r.study, r.estimate_iri, r.analysis_value, r.se) for r in result.rows)
+        if key in seen:
+            notes.append(f"{name}: the same estimates as {seen[key].view}, {seen[key].lines} lines; not counted twice.")
+            continue
+        seen[key] = variant
+        kept.append((variant, result))
+    return kept, notes
+
+
+def _label(result: PooledResult, index: int) -> str:
+    """Name a study, with its experimental arm where the pool holds more than one contrast of it."""
+    row = result.rows[index]
+    alone = sum(r.study == row.study for r in result.rows) == 1
+    return row.study if alone else f"{row.study} ({row.experimental})"
+
+
+def _matters(rows: Sequence[Specification], estimate: np.ndarray) -> tuple[tuple[Choice, ...], tuple[Level, ...]]:
+    """Compare the options of each choice; `estimate` is on the analysis scale, in the order of `rows`."""
+    excludes = np.array([s.excludes_null for s in rows])
+    shown = np.array([s.estimate for s in rows])
+    total = float(((estimate - estimate.mean()) ** 2).sum())
+    choices, levels = [], []
+    for choice in CHOICES:
+        taken = np.array([getattr(s, choice) for s in rows])
+        options = list(dict.fromkeys(taken.tolist()))
+        between = 0.0
+        mine = []
+        for option in options:
+            held = taken == option
+            between += float(held.sum() * (estimate[held].mean() - estimate.mean()) ** 2)
+            mine.append(
+                Level(
+                    choice=choice,
+                    option=option,
+                    n=int(held.sum()),
+                    estimate_median=float(np.median(shown[held])),
+                    share_excluding_null=float(excludes[held].mean()),
+                )
+            )
+        shares = [level.share_excluding_null for level in mine]
+        levels += mine
+        explained = min(1.0, between / total) if total > 0 else 0.0
+        choices.append(
+            Choice(
+                choice=choice,
+                options=len(options),
+                explained=explained,
+                share_lower=min(shares),
+                share_upper=max(shares),
+            )
+        )
+    choices.sort(key=lambda c: (-c.explained, c.choice))
+    return tuple(choices), tuple(levels)

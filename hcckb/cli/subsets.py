@@ -1,0 +1,103 @@
+"""`hcckb gosh` and `multiverse`: the same evidence pooled in many ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hcckb.cli import options as o
+from hcckb.cli.selecting import Asked, selecting
+
+if TYPE_CHECKING:
+    from hcckb.analysis.multiverse import Variant
+
+
+@selecting(pooling=True)
+def gosh(
+    asked: Asked,
+    subsets: Annotated[
+        int | None, typer.Option(help="How many subsets; all where that is quick, else 100000.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw, where not all subsets are pooled.", min=0)] = 1,
+    study: Annotated[str | None, typer.Option(help="Highlight the subsets that hold this study.")] = None,
+    plot: Annotated[list[Path] | None, typer.Option(help="Draw I2 against the estimate to this file.")] = None,
+) -> None:
+    """Pool all subsets of the studies, or a random sample: outliers and clusters show.
+
+    Example: hcckb gosh second-line-placebo --endpoint OS --plot gosh.svg
+    """
+    from hcckb.analysis.gosh import gosh as analyse
+    from hcckb.analysis.gosh import study_index
+    from hcckb.records import plain
+    from hcckb.text import subsets as texts
+
+    found = analyse(asked.table(), subsets=subsets, seed=seed, **asked.method)
+    index = None if study is None else study_index(found.pooled, study)
+    if plot:
+        from hcckb.plots.gosh import gosh_svg
+        from hcckb.plots.render import write_figure
+
+        for path in plot:
+            o.say(f"wrote {write_figure(gosh_svg(found, study=index), path)}")
+    asked.emit(
+        lambda: texts.gosh_text(found),
+        texts.gosh_value(found),
+        lambda: ([plain(row) for row in found.rows], texts.GOSH_COLUMNS),
+    )
+
+
+@selecting(pooling=False)
+def multiverse(
+    asked: Asked,
+    level: Annotated[float, typer.Option(help="Level of the intervals, a proportion.")] = 0.95,
+    plot: Annotated[list[Path] | None, typer.Option(help="Draw the specification curve to this file.")] = None,
+) -> None:
+    """Pool in every defensible way at once: estimators, intervals, studies left out, views of the graph.
+
+    Example: hcckb multiverse second-line-placebo --endpoint OS --plot curve.svg
+    """
+    from hcckb.analysis.multiverse import multiverse as analyse
+    from hcckb.records import plain
+    from hcckb.text import subsets as texts
+
+    found = analyse(_variants(asked), level=level)
+    if plot:
+        from hcckb.plots.curve import curve_svg
+        from hcckb.plots.render import write_figure
+
+        for path in plot:
+            o.say(f"wrote {write_figure(curve_svg(found), path)}")
+    asked.emit(
+        lambda: texts.multiverse_text(found),
+        found,
+        lambda: ([plain(row) for row in found.specifications], texts.MULTIVERSE_COLUMNS),
+    )
+
+
+def _variants(asked: Asked) -> list[Variant]:
+    """Select once for each view and each reading of the line of therapy; a table of the user's own is one."""
+    from hcckb.analysis.multiverse import Variant
+    from hcckb.errors import HcckbError
+    from hcckb.evidence import select
+
+    if asked.data is not None:
+        return [Variant(view="as given", lines="all", table=asked.table())]
+    criteria = asked.criteria()
+    store = asked.store()
+    views = ("as printed",) if criteria.get("as_printed") else ("resolved", "as printed")
+    lines = ("only",) if criteria.get("only") else ("all", "only")
+    found: list[Variant] = []
+    for line in lines:
+        for view in views:
+            chosen = {**criteria, "as_printed": view == "as printed", "only": line == "only"}
+            try:
+                table = select(store, asked.query, **chosen)
+            except HcckbError:
+                # A selection without a line of therapy has no reading that keeps to it.
+                if not found or line != "only":
+                    raise
+                continue
+            found.append(Variant(view=view, lines=line, table=table))
+    return found
