@@ -71,9 +71,10 @@ class PooledResult:
     """What pooling a set of estimates gives.
 
     `estimate`, `ci_*` and `prediction_*` are on the scale of the measure; `analysis_estimate`, `se`, `tau2`
-    and `tau2_*` on the analysis scale (`scale` names it: "log" or "identity"). `i2` lies in [0, 1]. The
-    prediction interval is None below three estimates and under the common-effect model; `tau2_lower` and
-    `tau2_upper` are None for a single estimate. Field names are those of DESIGN's JSON contract.
+    and `tau2_*` on the analysis scale. `scale` names it: "log", "identity", or a transformation, whose way back
+    may need `harmonic_size`, the harmonic mean of the arms' sizes or times. `i2` lies in [0, 1]. The prediction
+    interval is None below three estimates and under the common-effect model; `tau2_lower` and `tau2_upper`, by the
+    method `tau2_interval`, are None for a single estimate. Field names are those of DESIGN's JSON contract.
     """
 
     measure: str
@@ -108,6 +109,8 @@ class PooledResult:
     warnings: tuple[str, ...] = ()
     title: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    tau2_interval: str | None = None
+    harmonic_size: float | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Give the pooled rows as a pandas DataFrame, one column per field."""

@@ -34,6 +34,7 @@ from hcckb.pooling.selection_model import VEVEA_WOODS, VEVEA_WOODS_STEPS, select
 from hcckb.pooling.trimfill import ESTIMATORS, TrimFill, trim_and_fill
 from hcckb.results import PooledResult
 from hcckb.usertable import CountsRow
+from hcckb.usertable.read import ARM_MEASURES
 
 STEPS = (0.025,)
 _COUNT_TESTS = (
@@ -136,7 +137,7 @@ def _counts(table: EvidenceTable, result: PooledResult) -> Counts | None:
 
 
 def _has_null(result: PooledResult) -> bool:
-    return result.scale in ("log", "identity") and result.measure != "proportion"
+    return result.scale in ("log", "identity") and result.measure not in ARM_MEASURES
 
 
 def _attempt(rows: Callable[[], Iterable[BiasTest]], name: str, form: str, tests: str) -> list[BiasTest]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hcckb.analysis.scales import scale_of
 from hcckb.errors import PoolingError
 from hcckb.pooling.bias import EggerTest, RankTest
 from hcckb.pooling.bias_counts import CountTest
 from hcckb.pooling.failsafe import FailSafe
 from hcckb.pooling.limit import LimitMetaAnalysis
 from hcckb.pooling.pet_peese import PetPeese
-from hcckb.pooling.proportions import back_transform_proportion
 from hcckb.pooling.selection_model import SelectionModel
 from hcckb.pooling.trimfill import TrimFill
 from hcckb.results import PooledResult
@@ -78,11 +78,7 @@ def back(value: float, result: PooledResult) -> float:
         if value > 700.0:
             raise PoolingError(f"the adjusted ratio or its limit is exp({value:.3g}). The estimates tell too little.")
         return math.exp(value)
-    if result.scale == "identity":
-        return float(value)
-    sizes = [row.n_experimental for row in result.rows if row.n_experimental]
-    harmonic = len(sizes) / sum(1 / n for n in sizes) if sizes else None
-    return float(back_transform_proportion(value, result.scale, harmonic))
+    return scale_of(result).back(value)
 
 
 def begg_rows(test: RankTest) -> Iterator[BiasTest]:

@@ -11,44 +11,48 @@ from typing import Literal
 
 import numpy as np
 
+from hcckb.analysis.cells import CELL_MODELS, pool_cells
+from hcckb.analysis.scales import RATIOS, Scale, effects_of
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UsageError
 from hcckb.evidence import EvidenceTable, PassedOver, warnings_of
 from hcckb.overlaps import to_drop
-from hcckb.pooling.effects import Effects, generic, log_ratio
+from hcckb.pooling.effects import Effects
 from hcckb.pooling.pairwise import Pooled
 from hcckb.pooling.pairwise import pool as pool_arrays
-from hcckb.pooling.proportions import back_transform_proportion, proportion_effects
 from hcckb.pooling.rules import resolve_rule
 from hcckb.results import Dropped, ModelSummary, PooledResult, PooledRow
-from hcckb.usertable import ProportionRow
 
-RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio", "peto-odds-ratio")
+__all__ = [
+    "RATIOS",
+    "Ci",
+    "Method",
+    "Scale",
+    "effects_of",
+    "patients_once",
+    "pool",
+    "pool_by",
+    "refuse_unpoolable",
+    "title_of",
+]
+
 Ci = Literal["wald", "hksj", "hksj-guarded", "kenward-roger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """How to pool: `model` is "random", "common" or "rule:NAME"; `level` is a proportion."""
+    """How to pool: `model` is "random", "common", "mantel-haenszel", "peto" or "rule:NAME"; `level` is a proportion.
+
+    `prediction` and `tau2_interval` name the prediction interval and the interval of tau2, as
+    :func:`hcckb.pooling.pairwise.pool` has them.
+    """
 
     model: str = "random"
     tau2: str = "REML"
     ci: str = "hksj"
     level: float = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The scale of the analysis, and the way back from it; Freeman-Tukey's needs the harmonic mean of the sizes."""
-
-    name: str
-    harmonic_n: float | None = None
-
-    def back(self, value: float) -> float:
-        """Turn a number on the analysis scale into one on the scale of the measure."""
-        if self.name in ("log", "identity"):
-            return float(np.exp(value)) if self.name == "log" else float(value)
-        return float(back_transform_proportion(value, self.name, self.harmonic_n))
+    prediction: str = "hts"
+    tau2_interval: str = "q-profile"
 
 
 def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
@@ -59,7 +63,8 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
     table : EvidenceTable
         Estimates of one endpoint and one measure.
     **method
-        The fields of :class:`Method`: model="random", tau2="REML", ci="hksj", level=0.95.
+        The fields of :class:`Method`: model="random", tau2="REML", ci="hksj", level=0.95, prediction="hts",
+        tau2_interval="q-profile".
 
     Returns
     -------
@@ -81,19 +86,12 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
     _refuse_shared_arms(table)
     rows = table.rows
     effects, scale = effects_of(rows)
-    model, tau2, ci, told = _resolved_model(how, effects)
-    fitted = pool_arrays(
-        effects.estimate,
-        effects.variance,
-        model=model,
-        tau2=tau2,
-        ci=ci,
-        level=how.level,
-    )
+    fitted, told = _fitted(rows, effects, how)
     _refuse_overflow(fitted, scale)
     noted = (*warnings_of(rows), *shared) if table.kb_version else table.warnings
     warnings = (*told, *_warnings(rows, effects, fitted, scale), *noted)
-    return _result(table, effects, fitted, scale, warnings)
+    result = _result(table, effects, fitted, scale, warnings)
+    return replace(result, tau2_interval=how.tau2_interval if fitted.tau2_lower is not None else None)
 
 
 def pool_by(table: EvidenceTable, column: str, **method: str | float) -> tuple[tuple[str, PooledResult], ...]:
@@ -124,29 +122,6 @@ def _group(table: EvidenceTable, rows: Sequence[EvidenceRow]) -> EvidenceTable:
     others = {r.study for r in table.rows} - {r.study for r in rows}
     passed = tuple(p for p in table.passed_over if p.study not in others)
     return replace(table, rows=tuple(rows), passed_over=passed)
-
-
-def effects_of(rows: Sequence[EvidenceRow]) -> tuple[Effects, Scale]:
-    """Bring the rows to the scale of the analysis, and say which that is."""
-    arms = [r for r in rows if isinstance(r, ProportionRow)]
-    if arms:
-        sizes = [r.n_experimental or 0 for r in arms]
-        found = proportion_effects([r.events for r in arms], sizes, arms[0].transform, labels=[_label(r) for r in arms])
-        name = "identity" if found.transform == "none" else found.transform
-        return found.effects, Scale(name, found.harmonic_n)
-    columns = (
-        np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
-    )
-    value, lower, upper, level = columns
-    if rows[0].measure in RATIOS:
-        return log_ratio(value, lower, upper, level, labels=[_label(r) for r in rows]), Scale("log")
-    from scipy.special import ndtri
-
-    return generic(value, sei=(upper - lower) / (2 * ndtri((1 + level) / 2))), Scale("identity")
-
-
-def _label(row: EvidenceRow) -> str:
-    return f"{row.study} ({row.source}, {row.locator})" if row.source else row.study
 
 
 def _refuse_overflow(fitted: Pooled, scale: Scale) -> None:
@@ -214,12 +189,32 @@ def _why_empty(table: EvidenceTable) -> str:
     return text + " See where they left with `hcckb flow`."
 
 
+def _fitted(rows: Sequence[EvidenceRow], effects: Effects, how: Method) -> tuple[Pooled, tuple[str, ...]]:
+    """Pool the effects, or the cells they come from, and say what a rule chose."""
+    if how.model in CELL_MODELS:
+        return pool_cells(rows, how.model, how.level), ()
+    model, tau2, ci, told = _resolved_model(how, effects)
+    fitted = pool_arrays(
+        effects.estimate,
+        effects.variance,
+        model=model,
+        tau2=tau2,
+        ci=ci,
+        level=how.level,
+        prediction=how.prediction,
+        tau2_interval=how.tau2_interval,
+    )
+    return fitted, told
+
+
 def _resolved_model(how: Method, effects: Effects) -> tuple[str, str, str, tuple[str, ...]]:
     if how.model in ("random", "common"):
         return how.model, how.tau2, how.ci, ()
     kind, _, name = how.model.partition(":")
     if kind != "rule":
-        raise UsageError(f"--model {how.model!r} is none of: random, common, rule:NAME (rule:kim2017).")
+        raise UsageError(
+            f"--model {how.model!r} is none of: random, common, {', '.join(CELL_MODELS)}, rule:NAME (rule:kim2017)."
+        )
     choice = resolve_rule(name, effects.estimate, effects.variance)
     return choice.model, choice.tau2 or "DL", choice.ci, (f"rule:{name}: {choice.reason}",)
 
@@ -251,6 +246,8 @@ def _warnings(rows: Sequence[EvidenceRow], effects: Effects, fitted: Pooled, sca
         and not 0 <= fitted.ci_lower <= fitted.ci_upper <= 1
     ):
         yield "The interval reaches beyond 0 to 1; --transform logit keeps it inside."
+    if rows[0].measure == "incidence-rate" and fitted.ci_lower < 0 and scale.name == "identity":
+        yield "The interval reaches below 0; --transform log keeps it above."
 
 
 def _beside(effects: Effects, fitted: Pooled, scale: Scale) -> tuple[ModelSummary, ...]:
@@ -304,6 +301,7 @@ def _result(
         measure=rows[0].measure,
         endpoint=rows[0].endpoint,
         scale=scale.name,
+        harmonic_size=scale.harmonic_size,
         model=fitted.model,
         tau2_method=fitted.tau2_method,
         ci_method=fitted.ci_method,

@@ -7,7 +7,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from hcckb.analysis.cells import CELL_MODELS
 from hcckb.analysis.pool import pool
+from hcckb.analysis.scales import Scale, scale_of
 from hcckb.errors import UnknownNameError, UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
@@ -106,7 +108,7 @@ def influence(table: EvidenceTable, **method: str | float) -> Sensitivity[Withou
         rows.append(
             WithoutStudy(
                 **_named(row),
-                **_told(out, result.scale),
+                **_told(out, scale_of(result)),
                 rstudent=float(found.rstudent[i]),
                 dffits=float(found.dffits[i]),
                 cook_distance=float(found.cook_distance[i]),
@@ -150,7 +152,7 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
     y, v = arrays_of(result)
     many = cumulative_arrays(y, v, order, **options_of(result))
     rows = tuple(
-        UpToStudy(k=j + 1, **_named(result.rows[i]), **_told(row_of(many, j), result.scale))
+        UpToStudy(k=j + 1, **_named(result.rows[i]), **_told(row_of(many, j), scale_of(result)))
         for j, i in enumerate(order)
     )
     notes = ["Looking again after each study is not a sequential test: the P values are not adjusted for it."]
@@ -180,7 +182,15 @@ def arrays_of(result: PooledResult) -> tuple[FloatArray, FloatArray]:
 
 
 def options_of(result: PooledResult) -> dict[str, Any]:
-    """How the result was pooled, a rule resolved."""
+    """How the result was pooled, a rule resolved.
+
+    Raises
+    ------
+    UsageError
+        If its cells were pooled: what changes with the studies is asked of effects.
+    """
+    if result.model in CELL_MODELS:
+        raise UsageError(f"--model {result.model} pools cells, this command effects: take --model common.")
     how = {"model": result.model, "tau2": result.tau2_method or "REML", "ci": result.ci_method}
     return {**how, "level": result.level}
 
@@ -190,12 +200,8 @@ def _named(row: PooledRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _back(value: float, scale: str) -> float:
-    return float(np.exp(value)) if scale == "log" else float(value)
-
-
-def _told(pooled: Pooled, scale: str) -> dict[str, Any]:
-    there = {name: _back(getattr(pooled, name), scale) for name in ("estimate", "ci_lower", "ci_upper")}
+def _told(pooled: Pooled, scale: Scale) -> dict[str, Any]:
+    there = {name: scale.back(getattr(pooled, name)) for name in ("estimate", "ci_lower", "ci_upper")}
     return {**there, **{name: getattr(pooled, name) for name in ("p_value", "tau2", "i2", "q")}}
 
 

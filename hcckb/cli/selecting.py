@@ -56,7 +56,13 @@ _SHORT = {
     "OR": "odds-ratio",
     "RR": "risk-ratio",
     "RD": "risk-difference",
+    "ASD": "arcsine-difference",
     "MD": "mean-difference",
+    "SMD": "standardised-mean-difference",
+    "ROM": "ratio-of-means",
+    "IRR": "incidence-rate-ratio",
+    "IRD": "incidence-rate-difference",
+    "IR": "incidence-rate",
 }
 
 
@@ -73,6 +79,7 @@ class Tau2(StrEnum):
     """Estimators of the between-study variance."""
 
     dl = "DL"
+    dl2 = "DL2"
     pm = "PM"
     reml = "REML"
     ml = "ML"
@@ -91,13 +98,46 @@ class Ci(StrEnum):
     kenward_roger = "kenward-roger"
 
 
+class Prediction(StrEnum):
+    """Prediction intervals."""
+
+    hts = "hts"
+    metafor = "metafor"
+
+
+class Tau2Interval(StrEnum):
+    """Intervals of the between-study variance."""
+
+    q_profile = "q-profile"
+    generalised_q = "generalised-q"
+    profile_likelihood = "profile-likelihood"
+
+
 class Transform(StrEnum):
-    """Scales on which proportions are pooled."""
+    """Scales on which proportions and rates of single arms are pooled."""
 
     logit = "logit"
     freeman_tukey = "freeman-tukey"
     arcsine = "arcsine"
+    log = "log"
+    square_root = "square-root"
     none = "none"
+
+
+class Correction(StrEnum):
+    """Continuity corrections."""
+
+    only0 = "only0"
+    all = "all"
+    none = "none"
+    opposite_arm = "opposite-arm"
+
+
+class DoubleZero(StrEnum):
+    """What becomes of studies without an event in either arm."""
+
+    drop = "drop"
+    keep = "keep"
 
 
 def _question(name: o.Query = None, endpoint: o.Endpoint = None, measure: o.Measure = None) -> None:
@@ -107,17 +147,31 @@ def _question(name: o.Query = None, endpoint: o.Endpoint = None, measure: o.Meas
 def _own(
     data: Annotated[Path | None, typer.Option(help="Take this CSV of your own instead of the graph.")] = None,
     transform: Annotated[
-        Transform | None, typer.Option(help="Scale for --data with --measure proportion: logit when absent.")
+        Transform | None,
+        typer.Option(help="Scale for --data of single arms: proportion (logit when absent), incidence-rate (log)."),
+    ] = None,
+    correction: Annotated[
+        Correction | None, typer.Option(help="Which zero cells of --data are corrected: only0 for ratios.")
+    ] = None,
+    add: Annotated[float | None, typer.Option(help="What --correction adds to a cell: 0.5 when absent.")] = None,
+    double_zero: Annotated[
+        DoubleZero | None, typer.Option(help="Studies of --data without any event: drop for ratios, else keep.")
     ] = None,
 ) -> None:
     """Hold the options of a user's own table."""
 
 
 def _method(
-    model: Annotated[str, typer.Option(help="random, common, or rule:NAME (rule:kim2017).")] = "random",
+    model: Annotated[
+        str, typer.Option(help="random, common, mantel-haenszel or peto for counts, rule:NAME (rule:kim2017).")
+    ] = "random",
     tau2: Annotated[Tau2, typer.Option(help="Between-study variance.")] = Tau2.reml,
     ci: Annotated[Ci, typer.Option(help="Interval of the pooled estimate.")] = Ci.hksj,
     level: Annotated[float, typer.Option(help="Level of the intervals, a proportion.")] = 0.95,
+    prediction: Annotated[Prediction, typer.Option(help="Prediction interval.")] = Prediction.hts,
+    tau2_interval: Annotated[
+        Tau2Interval, typer.Option(help="Interval of the between-study variance.")
+    ] = Tau2Interval.q_profile,
 ) -> None:
     """Hold the options of pooling."""
 
@@ -160,7 +214,7 @@ class Asked:
     @property
     def method(self) -> dict[str, Any]:
         """How to pool: the keywords of :func:`hcckb.analysis.pool.pool`."""
-        chosen = {"tau2": self.given["tau2"].value, "ci": self.given["ci"].value}
+        chosen = {name: self.given[name].value for name in ("tau2", "ci", "prediction", "tau2_interval")}
         return {"model": self.given["model"], **chosen, "level": self.given["level"]}
 
     @property
@@ -194,8 +248,9 @@ class Asked:
         asked = self.criteria()
         if self.data is not None:
             return self._own_table(self.data, asked)
-        if self.given.get("transform") is not None:
-            raise UsageError("--transform is for a table of your own: --data FILE.csv --measure proportion.")
+        for name, value in self._own_options().items():
+            if value is not None:
+                raise UsageError(f"--{name.replace('_', '-')} is for a table of your own: --data FILE.csv.")
         return select_evidence(self.store(), self.query, **asked)
 
     def refuse_filters(self, asked: Mapping[str, Any]) -> None:
@@ -210,10 +265,16 @@ class Asked:
         from hcckb.usertable import MEASURES, read_table
 
         self.refuse_filters(asked)
-        measure, transform = self.given["measure"], self.given["transform"]
+        measure = self.given["measure"]
         if measure is None:
             raise UsageError(f"--data needs --measure: {', '.join(MEASURES)}.")
-        return read_table(data, short_measure(measure), transform.value if transform else None)
+        return read_table(data, short_measure(measure), **self._own_options())
+
+    def _own_options(self) -> dict[str, Any]:
+        """Give the options of a user's own table as they are, None where absent."""
+        names = ("transform", "correction", "add", "double_zero")
+        found = {name: self.given.get(name) for name in names}
+        return {name: v.value if isinstance(v, StrEnum) else v for name, v in found.items()}
 
     def emit(
         self,

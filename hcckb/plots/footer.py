@@ -67,7 +67,9 @@ def heterogeneity_lines(result: PooledResult) -> tuple[str, ...]:
 def _model_sentence(result: PooledResult) -> str:
     level = percent(result.level)
     tau2 = f", τ² by {result.tau2_method}" if result.tau2_method else ""
-    name = {"common": "Common-effect model", "random": "Random-effects model"}.get(result.model, result.model)
+    name = {"common": "Common-effect model", "random": "Random-effects model"}.get(
+        result.model, f"{result.model.title()} method"
+    )
     text = f"{name}{tau2}; {level} CI: {ci_method_label(result.ci_method)}"
     if measure_words(result).null is not None and math.isfinite(result.statistic):
         test = {"wald": "z = ", "hksj": "t = ", "hksj-guarded": "t = ", "kenward-roger": "t = "}.get(

@@ -12,7 +12,12 @@ from hcckb.plots.lettering import capitalised, one_line
 if TYPE_CHECKING:
     from hcckb.results import ModelSummary, PooledResult, PooledRow
 
-_MODELS = {"common": "Common effect", "random": "Random effects"}
+_MODELS = {
+    "common": "Common effect",
+    "random": "Random effects",
+    "mantel-haenszel": "Mantel-Haenszel",
+    "peto": "Peto",
+}
 _CI_METHODS = {
     "wald": "Wald",
     "hksj": "Hartung-Knapp",
@@ -46,9 +51,18 @@ _MEASURES = {
     "rate-ratio": MeasureWords("Rate ratio", "Rate ratio", 1.0),
     "risk-difference": MeasureWords("RD", "Risk difference", 0.0),
     "mean-difference": MeasureWords("MD", "Mean difference", 0.0),
+    "standardised-mean-difference": MeasureWords("SMD", "Standardised mean difference", 0.0),
+    "ratio-of-means": MeasureWords("ROM", "Ratio of means", 1.0),
+    "incidence-rate-ratio": MeasureWords("IRR", "Incidence rate ratio", 1.0),
+    "incidence-rate-difference": MeasureWords("IRD", "Incidence rate difference", 0.0),
+    "arcsine-difference": MeasureWords("ASD", "Arcsine difference", 0.0),
     "proportion": MeasureWords("Proportion", "Proportion", None),
+    "incidence-rate": MeasureWords("Rate", "Incidence rate", None),
+    "median": MeasureWords("Median", "Median", None),
     "generic": MeasureWords("Estimate", "Estimate", 0.0),
 }
+
+_OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 
 def measure_words(result: PooledResult) -> MeasureWords:
@@ -109,7 +123,9 @@ class Numbers(NamedTuple):
 
 def numbers_for(result: PooledResult) -> Numbers:
     """Choose how the numbers of a figure are written; differences get decimals by the width of intervals."""
-    signed = measure_words(result).null != 1.0 and result.measure != "proportion"
+    signed = measure_words(result).null != 1.0
+    if result.measure in _OF_ONE_ARM:
+        signed = min(result.ci_lower, result.prediction_lower or 0.0, *(row.ci_lower for row in result.rows)) < 0
     if result.scale == "log":
         return Numbers(None, signed)
     widths = [row.ci_upper - row.ci_lower for row in result.rows]

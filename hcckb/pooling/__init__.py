@@ -3,6 +3,10 @@
 Nothing here knows of RDF, files or figures. Import the family that is needed:
 
 - `hcckb.pooling.effects`: printed numbers to log ratios and standard errors
+- `hcckb.pooling.continuous`, `hcckb.pooling.rates`, `hcckb.pooling.medians`, `hcckb.pooling.hazard`: from means,
+  events in person-time, medians and log-rank totals to effects
+- `hcckb.pooling.conversions`: one measure as another
+- `hcckb.pooling.tau2_intervals`: Q-profile, generalised-Q and profile-likelihood intervals of tau2
 - `hcckb.pooling.heterogeneity`: Q, tau2, I2, H2 and the interval of tau2
 - `hcckb.pooling.pairwise`: common-effect and random-effects pooling
 - `hcckb.pooling.counts`, `hcckb.pooling.raw`, `hcckb.pooling.proportions`: two-by-two tables and single-arm shares

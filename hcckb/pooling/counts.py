@@ -14,6 +14,7 @@ from hcckb.pooling.effects import Effects
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 CORRECTIONS = ("only0", "all", "none")
+COUNT_CORRECTIONS = (*CORRECTIONS, "opposite-arm")
 DOUBLE_ZERO = ("drop", "keep")
 DOUBLE_ZERO_REASON = "both arms have no event, or nothing but events"
 
@@ -64,9 +65,9 @@ class Counts:
         labels = tuple(n for n, keep in zip(self.labels, rows, strict=True) if keep) if self.labels else ()
         return Counts(self.a[rows], self.n1[rows], self.c[rows], self.n2[rows], labels)
 
-    def plus(self, add: FloatArray) -> Counts:
-        """Return the tables with `add` (shape (k,)) in each of their four cells."""
-        return Counts(self.a + add, self.n1 + 2 * add, self.c + add, self.n2 + 2 * add, self.labels)
+    def plus(self, one: FloatArray, two: FloatArray) -> Counts:
+        """Return the tables with `one` added to both cells of the experimental, `two` of the comparator arm."""
+        return Counts(self.a + one, self.n1 + 2 * one, self.c + two, self.n2 + 2 * two, self.labels)
 
     def name(self, index: int) -> str:
         """Name one study for a message."""
@@ -188,9 +189,11 @@ def count_effects(
     measure : str
         "risk-ratio", "odds-ratio", "peto-odds-ratio" (all natural logs), "risk-difference" or
         "arcsine-difference".
-    correction : {"only0", "all", "none"}, optional
-        Which tables get `add` in all four cells: those with a cell of 0, all, or none. By default
-        "only0"; "none" for Peto's odds ratio and the arcsine difference, which are defined without.
+    correction : {"only0", "all", "none", "opposite-arm"}, optional
+        Which tables get `add` in all four cells: those with a cell of 0, all, or none; "opposite-arm" shares twice
+        `add` between the arms of a table with a cell of 0 as their sizes are, so that a table without events
+        says nothing in either direction. By default "only0"; "none" for Peto's odds ratio and the arcsine
+        difference, which are defined without.
     add : float
         What is added, above 0.
     double_zero : {"drop", "keep"}, optional
@@ -222,7 +225,9 @@ def count_effects(
 
     Sources: Fleiss & Berlin 2009 in Cooper et al., Handbook of Research Synthesis, ch. 13; Yusuf et al. 1985,
     Prog Cardiovasc Dis 27:335-371, doi:10.1016/S0033-0620(85)80003-7, for Peto's; Rücker et al. 2009, Stat Med
-    28:721-738, doi:10.1002/sim.3511, for the arcsine difference.
+    28:721-738, doi:10.1002/sim.3511, for the arcsine difference; Sweeting, Sutton & Lambert 2004, Stat Med
+    23:1351-1375, doi:10.1002/sim.1761, for the opposite arm's correction: of the experimental arm n1/N, of the
+    comparator arm n2/N, which are proportional to the reciprocals of the other arm's size.
 
     Examples
     --------
@@ -233,7 +238,7 @@ def count_effects(
     correction = correction or ("none" if measure in ("peto-odds-ratio", "arcsine-difference") else "only0")
     double_zero = double_zero or ("keep" if measure.endswith("-difference") else "drop")
     _known(measure, "measure of counts", COUNT_MEASURES)
-    _known(correction, "continuity correction", CORRECTIONS)
+    _known(correction, "continuity correction", COUNT_CORRECTIONS)
     _known(double_zero, "treatment of double zeros", DOUBLE_ZERO)
     if not (np.isfinite(add) and add > 0):
         raise PoolingError(f'add {add!r} must be above 0. Without correction: correction="none".')
@@ -243,7 +248,12 @@ def count_effects(
             f"no study tells anything of the {measure}: each has no event, or nothing but events, in both arms."
         )
     corrected = kept & _to_correct(counts, correction)
-    used = counts.take(kept).plus(np.where(corrected[kept], add, 0.0))
+    used = counts.take(kept)
+    one = np.where(corrected[kept], add, 0.0)
+    two = one
+    if correction == "opposite-arm":
+        one, two = 2 * one * (used.n1 / used.total), 2 * one * (used.n2 / used.total)
+    used = used.plus(one, two)
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate, variance = _FORMULAS[measure](used)
     _refuse_without_effect(used, measure, estimate, variance)
@@ -251,7 +261,7 @@ def count_effects(
         effects=Effects(estimate, np.sqrt(variance), variance),
         kept=kept,
         corrected=corrected,
-        warnings=_told(counts, measure, kept, corrected, add),
+        warnings=_told(counts, measure, (kept, corrected), correction, add),
     )
 
 
@@ -261,7 +271,7 @@ def _known(name: str, kind: str, known: Sequence[str]) -> None:
 
 
 def _to_correct(counts: Counts, correction: str) -> BoolArray:
-    if correction == "only0":
+    if correction in ("only0", "opposite-arm"):
         return counts.zero_cell
     return np.full(len(counts), correction == "all")
 
@@ -276,15 +286,20 @@ def _refuse_without_effect(used: Counts, measure: str, estimate: FloatArray, var
         )
 
 
-def _told(counts: Counts, measure: str, kept: BoolArray, corrected: BoolArray, add: float) -> tuple[str, ...]:
-    told = []
+def _told(
+    counts: Counts, measure: str, done: tuple[BoolArray, BoolArray], correction: str, add: float
+) -> tuple[str, ...]:
+    told, (kept, corrected) = [], done
     if not kept.all():
         names = ", ".join(counts.name(int(i)) for i in np.flatnonzero(~kept))
         words = measure.replace("-", " ")
         told.append(f"Left out, as {DOUBLE_ZERO_REASON}, which says nothing of the {words}: {names}.")
     if corrected.any():
         names = "every study" if corrected.all() else ", ".join(counts.name(int(i)) for i in np.flatnonzero(corrected))
-        told.append(f"Continuity correction: {add:g} was added to each cell of {names}.")
+        what = f"{add:g} was added to each cell"
+        if correction == "opposite-arm":
+            what = f"{2 * add:g}, shared by the sizes of the arms, was added to the cells"
+        told.append(f"Continuity correction: {what} of {names}.")
     return tuple(told)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from hcckb.errors import PoolingError, UnknownNameError
+from hcckb.pooling.columns import READ_AGAIN, check, columns
 
 FloatArray = NDArray[np.float64]
 SCALES = ("log", "identity")
@@ -76,59 +76,66 @@ def log_ratio(
     >>> e.estimate.round(4).tolist(), e.se.round(4).tolist()
     ([-0.462, -0.2744], [0.1167, 0.0966])
     """
-    x, low, high, level = _columns({"value": value, "ci_lower": ci_lower, "ci_upper": ci_upper, "ci_level": ci_level})
+    x, low, high, level = columns({"value": value, "ci_lower": ci_lower, "ci_upper": ci_upper, "ci_level": ci_level})
     named = {"value": x, "ci_lower": low, "ci_upper": high}
     for name, column in {**named, "ci_level": level}.items():
-        _check(np.isfinite(column), labels, {name: column}, "is not a finite number", _READ_AGAIN)
+        check(np.isfinite(column), labels, {name: column}, "is not a finite number", READ_AGAIN)
     for name, column in named.items():
-        _check(column > 0, labels, {name: column}, "is not positive", "A ratio is above 0: is it a log?")
-    _check((level > 0) & (level < 1), labels, {"ci_level": level}, "is not in (0, 1)", "Write 0.95 for 95 %.")
+        check(column > 0, labels, {name: column}, "is not positive", "A ratio is above 0: is it a log?")
+    check((level > 0) & (level < 1), labels, {"ci_level": level}, "is not in (0, 1)", "Write 0.95 for 95 %.")
     limits = {"ci_lower": low, "ci_upper": high}
-    _check(low <= high, labels, limits, "are reversed", "Swap the limits if that is how they are printed.")
-    _check(low < high, labels, limits, "leave no width", "Give limits with more digits, or se and generic().")
-    _check((low <= x) & (x <= high), labels, named, "has the value outside its interval", _READ_AGAIN)
+    check(low <= high, labels, limits, "are reversed", "Swap the limits if that is how they are printed.")
+    check(low < high, labels, limits, "leave no width", "Give limits with more digits, or se and generic().")
+    check((low <= x) & (x <= high), labels, named, "has the value outside its interval", READ_AGAIN)
     se = (np.log(high) - np.log(low)) / (2.0 * ndtri((1.0 + level) / 2.0))
     return Effects(np.log(x), se, se**2)
 
 
-def log_ratio_from_p(value: ArrayLike, p_value: ArrayLike, *, labels: Sequence[str] | None = None) -> Effects:
-    r"""Turn printed ratios with two-sided P values into log ratios with standard errors.
+def log_ratio_from_p(
+    value: ArrayLike, p_value: ArrayLike, sides: ArrayLike = 2, *, labels: Sequence[str] | None = None
+) -> Effects:
+    r"""Turn printed ratios with P values into log ratios with standard errors.
 
     A P value printed with few digits, or from another test than Wald's, makes this rough: prefer
-    `log_ratio` wherever an interval is printed. Double a one-sided P value first.
+    `log_ratio` wherever an interval is printed.
 
     Parameters
     ----------
     value : array_like, scalar or shape (k,)
         Ratios, as printed, other than 1.
     p_value : array_like, scalar or shape (k,)
-        Two-sided P values of ratio = 1, in (0, 1).
+        P values of ratio = 1, in (0, 1).
+    sides : array_like, scalar or shape (k,)
+        2 for a two-sided, 1 for a one-sided P value. A one-sided P above 0.5 is that of the other direction.
     labels : sequence of str, optional
         Names of the studies, for messages.
 
     Raises
     ------
     PoolingError
-        If a number is not finite, a ratio not positive or 1, a P value not in (0, 1), or the shapes
-        do not fit.
+        If a number is not finite, a ratio not positive or 1, a P value not in (0, 1), a one-sided P value 0.5,
+        `sides` neither 1 nor 2, or the shapes do not fit.
 
     Notes
     -----
-    :math:`se = |\ln x| / \Phi^{-1}(1 - p / 2)`. Sources as in `log_ratio`.
+    :math:`se = |\ln x| / \Phi^{-1}(1 - p / 2)`; a one-sided P counts as :math:`2 \min(p, 1 - p)`. Sources as in
+    `log_ratio`.
 
     Examples
     --------
     >>> log_ratio_from_p(0.92, 0.0186).se.round(5).tolist()
     [0.03543]
     """
-    x, p = _columns({"value": value, "p_value": p_value})
+    x, p, side = columns({"value": value, "p_value": p_value, "sides": sides})
     for name, column in {"value": x, "p_value": p}.items():
-        _check(np.isfinite(column), labels, {name: column}, "is not a finite number", _READ_AGAIN)
-    _check(x > 0, labels, {"value": x}, "is not positive", "A ratio is above 0: is it a log?")
-    _check(x != 1, labels, {"value": x}, "is 1, whence no standard error follows", "Give its interval.")
-    _check((p > 0) & (p < 1), labels, {"p_value": p}, "is not in (0, 1)", "Give the interval, or the exact P.")
+        check(np.isfinite(column), labels, {name: column}, "is not a finite number", READ_AGAIN)
+    check(x > 0, labels, {"value": x}, "is not positive", "A ratio is above 0: is it a log?")
+    check(x != 1, labels, {"value": x}, "is 1, whence no standard error follows", "Give its interval.")
+    check((p > 0) & (p < 1), labels, {"p_value": p}, "is not in (0, 1)", "Give the interval, or the exact P.")
+    check((side == 1) | (side == 2), labels, {"sides": side}, "is neither 1 nor 2", "Say how many sides P has.")
+    check((side == 2) | (p != 0.5), labels, {"p_value": p}, "one-sided leaves no standard error", "Give the interval.")
     estimate = np.log(x)
-    se = np.abs(estimate) / -ndtri(p / 2.0)
+    se = np.abs(estimate) / -ndtri(np.where(side == 2, p / 2.0, np.minimum(p, 1.0 - p)))
     return Effects(estimate, se, se**2)
 
 
@@ -164,10 +171,10 @@ def generic(
     if (vi is None) == (sei is None):
         raise PoolingError("give either vi (variances) or sei (standard errors), and not both.")
     name = "vi" if sei is None else "sei"
-    y, spread = _columns({"yi": yi, name: vi if sei is None else sei})
+    y, spread = columns({"yi": yi, name: vi if sei is None else sei})
     for key, column in {"yi": y, name: spread}.items():
-        _check(np.isfinite(column), labels, {key: column}, "is not a finite number", _READ_AGAIN)
-    _check(spread > 0, labels, {name: spread}, "is not positive", "A study without spread has no weight.")
+        check(np.isfinite(column), labels, {key: column}, "is not a finite number", READ_AGAIN)
+    check(spread > 0, labels, {name: spread}, "is not positive", "A study without spread has no weight.")
     if sei is None:
         return Effects(y, np.sqrt(spread), spread)
     return Effects(y, spread, spread**2)
@@ -197,40 +204,3 @@ def back_transform(value: ArrayLike, scale: str = "log") -> FloatArray:
         raise UnknownNameError(scale, "analysis scale", SCALES, ", ".join(SCALES))
     array = np.asarray(value, dtype=np.float64)
     return np.exp(array) if scale == "log" else array.copy()
-
-
-_READ_AGAIN = "Read it again in the report, or leave the study out."
-
-
-def _columns(named: dict[str, ArrayLike | None]) -> list[FloatArray]:
-    """Broadcast the arguments to vectors of one length."""
-    try:
-        arrays = [np.asarray(column, dtype=np.float64) for column in named.values()]
-        rows = np.broadcast_arrays(*arrays)
-    except (TypeError, ValueError) as error:
-        sizes = ", ".join(f"{name} {np.asarray(column).shape}" for name, column in named.items())
-        raise PoolingError(f"{sizes} do not make one table of numbers: {error}. Give one per study.") from error
-    if rows[0].ndim > 1:
-        raise PoolingError(f"{', '.join(named)} must be scalars or vectors, not shape {rows[0].shape}.")
-    return [np.array(row, ndmin=1) for row in rows]
-
-
-def _check(
-    good: NDArray[np.bool_],
-    labels: Sequence[str] | None,
-    named: dict[str, FloatArray],
-    problem: str,
-    mend: str,
-) -> None:
-    """Raise for the first row that is not good."""
-    if not good.all():
-        _refuse(int(np.argmin(good)), labels, named, problem, mend)
-
-
-def _refuse(
-    index: int, labels: Sequence[str] | None, named: dict[str, FloatArray], problem: str, mend: str
-) -> NoReturn:
-    """Raise with the place and the numbers of one row."""
-    who = f" ({labels[index]})" if labels is not None and index < len(labels) else ""
-    numbers = ", ".join(f"{name} {float(column[index])!r}" for name, column in named.items())
-    raise PoolingError(f"estimate {index}{who}: {numbers} {problem}. {mend}")

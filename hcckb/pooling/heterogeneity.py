@@ -1,4 +1,4 @@
-"""Between-study variance by eight estimators, Cochran's Q, I2, H2 and the Q-profile interval of tau2."""
+"""Between-study variance by nine estimators, Cochran's Q, I2, H2 and the Q-profile interval of tau2."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def heterogeneity(
     ----------
     estimate, variance : array_like, shape (k,)
         Estimates on an additive scale and their sampling variances.
-    method : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
+    method : {"REML", "DL", "DL2", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator of tau2; see `tau2_many`.
     level : float
         Level of the Q-profile interval of tau2.
@@ -128,7 +128,7 @@ def heterogeneity_many(
         Estimates on an additive scale and their sampling variances.
     mask : array_like of bool, shape (m, k), optional
         True where a study is present.
-    method : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
+    method : {"REML", "DL", "DL2", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator of tau2.
     level : float
         Level of the Q-profile interval of tau2.
@@ -195,7 +195,7 @@ def tau2_many(
         Estimates on an additive scale and their sampling variances.
     mask : array_like of bool, shape (m, k), optional
         True where a study is present.
-    method : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
+    method : {"REML", "DL", "DL2", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator, as metafor names and defines them.
 
     Returns
@@ -214,6 +214,9 @@ def tau2_many(
     truncated at 0:
 
     - DL, DerSimonian & Laird 1986: :math:`(Q - (k - 1)) / (\sum w_i - \sum w_i^2 / \sum w_i)`.
+    - DL2, DerSimonian & Kacker 2007 in two steps: with :math:`w_i = 1 / (v_i + \hat\tau^2_{DL})`,
+      :math:`(Q_w - \sum w_i v_i + \sum w_i^2 v_i / \sum w_i) / (\sum w_i - \sum w_i^2 / \sum w_i)`
+      (Contemp Clin Trials 28:105-114, doi:10.1016/j.cct.2006.04.004, equation 8).
     - HE, Hedges 1983: :math:`\sum (y_i - \bar y)^2 / (k - 1) - \sum v_i / k`.
     - HS, Hunter & Schmidt (Viechtbauer 2005): :math:`(Q - k) / \sum w_i`.
     - SJ, Sidik & Jonkman 2005: :math:`\tau_0^2 \sum u_i (y_i - \hat\mu_u)^2 / (k - 1)` with
@@ -239,7 +242,7 @@ def tau2(estimate: ArrayLike, variance: ArrayLike, *, method: str = "REML") -> f
     ----------
     estimate, variance : array_like, shape (k,)
         Estimates on an additive scale and their sampling variances.
-    method : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
+    method : {"REML", "DL", "DL2", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator.
 
     Raises
@@ -285,6 +288,13 @@ def _dersimonian_laird(batch: Batch) -> FloatArray:
     return np.maximum(0.0, (m.q - (batch.k - 1)) / m.trace)
 
 
+def _two_step(batch: Batch) -> FloatArray:
+    first = _dersimonian_laird(batch)
+    m = moments(batch, first)
+    # Sums of w v are k - tau2 sum(w), so that the general formula is a correction of the first step.
+    return np.maximum(0.0, first + (m.q - (batch.k - 1)) / m.trace)
+
+
 def _hunter_schmidt(batch: Batch) -> FloatArray:
     m = moments(batch, np.zeros(len(batch.k)))
     return np.maximum(0.0, (m.q - batch.k) / m.total)
@@ -316,6 +326,7 @@ TAU2_METHODS: Mapping[str, Callable[[Batch], FloatArray]] = MappingProxyType(
     {
         "REML": _reml,
         "DL": _dersimonian_laird,
+        "DL2": _two_step,
         "PM": _paule_mandel,
         "ML": _ml,
         "SJ": _sidik_jonkman,

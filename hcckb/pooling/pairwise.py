@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,6 +13,8 @@ from hcckb.pooling.heterogeneity import batch_heterogeneity, batch_tau2, checked
 from hcckb.pooling.intervals import pooled_mean, prediction_interval
 from hcckb.pooling.pooled import Pooled, PooledMany, row_of
 from hcckb.pooling.single import pool_one
+from hcckb.pooling.tau2_intervals import TAU2_INTERVALS
+from hcckb.pooling.tau2_intervals import tau2_interval as interval_of_tau2
 
 __all__ = ["CI_METHODS", "MODELS", "PREDICTIONS", "Pooled", "PooledMany", "pool", "pool_many", "row_of"]
 
@@ -29,6 +33,7 @@ def pool(  # noqa: PLR0913 - every option is a keyword
     ci: str = "hksj",
     level: float = 0.95,
     prediction: str = "hts",
+    tau2_interval: str = "q-profile",
 ) -> Pooled:
     """Pool the estimates of one meta-analysis.
 
@@ -38,6 +43,9 @@ def pool(  # noqa: PLR0913 - every option is a keyword
         Estimates on an additive scale (log HR, log RR, RD) and their sampling variances.
     model, tau2, ci, level, prediction
         As in `pool_many`, which also names the formulas and errors.
+    tau2_interval : {"q-profile", "generalised-q", "profile-likelihood"}
+        Interval of tau2, as `hcckb.pooling.tau2_intervals.tau2_interval`; the likelihood is the restricted one but
+        for ``tau2="ML"``.
 
     Returns
     -------
@@ -60,8 +68,14 @@ def pool(  # noqa: PLR0913 - every option is a keyword
     y, v = as_rows(estimate, variance)
     if y.shape[1] > 1 and ci in CI_METHODS:
         _check_names(model, ci, prediction)
-        return pool_one(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
-    return row_of(pool_many(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction), 0)
+        pooled = pool_one(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction)
+    else:
+        pooled = row_of(pool_many(y, v, model=model, tau2=tau2, ci=ci, level=level, prediction=prediction), 0)
+    if tau2_interval == "q-profile" or pooled.k < 2:
+        _known_interval(tau2_interval)
+        return pooled
+    found = interval_of_tau2(estimate, variance, method=tau2_interval, level=level, tau2=tau2)
+    return replace(pooled, tau2_lower=found.lower, tau2_upper=found.upper)
 
 
 def pool_many(  # noqa: PLR0913 - every option is a keyword
@@ -85,7 +99,7 @@ def pool_many(  # noqa: PLR0913 - every option is a keyword
         True where a study is present; other cells may hold anything.
     model : {"random", "common"}
         Random-effects or common-effect (inverse variance) model.
-    tau2 : {"REML", "DL", "PM", "ML", "SJ", "HE", "HS", "EB"}
+    tau2 : {"REML", "DL", "DL2", "PM", "ML", "SJ", "HE", "HS", "EB"}
         Estimator of the between-study variance; not used by the common-effect model.
     ci : {"hksj", "wald", "hksj-guarded", "kenward-roger"}
         Interval of the mean under the random-effects model: Hartung-Knapp-Sidik-Jonkman (metafor's
@@ -169,6 +183,11 @@ def pool_many(  # noqa: PLR0913 - every option is a keyword
         h2=h.h2 if random else h.h2_q,
         weights=_weights(variance, mask, h.tau2),
     )
+
+
+def _known_interval(name: str) -> None:
+    if name not in TAU2_INTERVALS:
+        raise UnknownNameError(name, "interval of tau2", TAU2_INTERVALS, ", ".join(TAU2_INTERVALS))
 
 
 def _check_names(model: str, ci: str, prediction: str) -> None:

@@ -53,7 +53,9 @@ class RawPooled:
     weights: FloatArray
 
 
-def mantel_haenszel(counts: Counts, measure: str, *, level: float = 0.95) -> RawPooled:
+def mantel_haenszel(
+    counts: Counts, measure: str, *, level: float = 0.95, difference_variance: str = "sato"
+) -> RawPooled:
     r"""Pool 2x2 tables by Mantel and Haenszel's weights, without continuity correction.
 
     Parameters
@@ -64,6 +66,8 @@ def mantel_haenszel(counts: Counts, measure: str, *, level: float = 0.95) -> Raw
         What is pooled.
     level : float
         Level of the interval, in (0, 1).
+    difference_variance : {"sato", "greenland-robins"}
+        Variance of a risk difference; the other measures have one each.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def mantel_haenszel(counts: Counts, measure: str, *, level: float = 0.95) -> Raw
         If all tables together have no event in an arm (or, for odds, nothing but events), or `level` is
         not in (0, 1).
     UnknownNameError
-        If the measure is none of these.
+        If the measure or the variance is none of these.
 
     Notes
     -----
@@ -85,7 +89,8 @@ def mantel_haenszel(counts: Counts, measure: str, *, level: float = 0.95) -> Raw
     - risk ratio: R/S, R = Σ a n2/N, S = Σ c n1/N; variance of the log Σ(n1 n2 (a + c)/N² - ac/N)/(RS) by
       Greenland & Robins 1985, Biometrics 41:55-68, doi:10.2307/2530643
     - risk difference: Σ(a n2 - c n1)/N / Σ n1 n2/N; variance by Sato, Greenland & Robins 1989, Biometrics
-      45:1323-1324, as in metafor; RevMan and meta use that of 1985
+      45:1323-1324, as in metafor; RevMan and meta use that of Greenland & Robins 1985,
+      Σ(ab n2³ + cd n1³)/(n1 n2 N²) / (Σ n1 n2/N)²
 
     Q = Σ w(y - estimate)² with y and w = 1/v of `count_effects`, which adds 0.5 to tables with a cell of 0 and
     drops double zeros, as metafor's rma.mh does.
@@ -100,8 +105,12 @@ def mantel_haenszel(counts: Counts, measure: str, *, level: float = 0.95) -> Raw
     level = checked_level(level)
     if measure not in _SUMS:
         raise UnknownNameError(measure, "measure for Mantel-Haenszel", tuple(_SUMS), ", ".join(_SUMS))
+    if difference_variance not in _DIFFERENCE_VARIANCES:
+        known = tuple(_DIFFERENCE_VARIANCES)
+        raise UnknownNameError(difference_variance, "variance of a risk difference", known, ", ".join(known))
     _refuse_empty(counts)
-    estimate, variance, weights = _SUMS[measure](counts)
+    sums = _DIFFERENCE_VARIANCES[difference_variance] if measure == "risk-difference" else _SUMS[measure]
+    estimate, variance, weights = sums(counts)
     q, df = 0.0, 0
     if np.sum(~counts.double_zero) > 1:
         each = count_effects(counts, measure, double_zero="drop").effects
@@ -222,6 +231,17 @@ def _risk_difference(t: Counts) -> tuple[float, float, FloatArray]:
     return estimate, variance, w
 
 
+def _risk_difference_1985(t: Counts) -> tuple[float, float, FloatArray]:
+    estimate, _, w = _risk_difference(t)
+    f1, f2 = t.n1 / t.total, t.n2 / t.total
+    total = float(np.sum(t.a * (t.b / t.n1) * f2**2 + t.c * (t.d / t.n2) * f1**2))
+    if total <= 0:
+        raise PoolingError(
+            'no arm has a spread of its own. Take difference_variance="sato", or leave the interval out.'
+        )
+    return estimate, total / float(w.sum()) ** 2, w
+
+
 def _refuse_one_sided(R: float, S: float, measure: str) -> None:
     if R <= 0 or S <= 0:
         raise PoolingError(
@@ -235,3 +255,4 @@ _SUMS: dict[str, Callable[[Counts], tuple[float, float, FloatArray]]] = {
     "odds-ratio": _odds_ratio,
     "risk-difference": _risk_difference,
 }
+_DIFFERENCE_VARIANCES = {"sato": _risk_difference, "greenland-robins": _risk_difference_1985}

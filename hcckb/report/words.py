@@ -19,6 +19,12 @@ _ESTIMATORS = {
     "HE": "Hedges's method",
     "HS": "Hunter and Schmidt's method",
 }
+_CELLS = {"mantel-haenszel": "the method of Mantel and Haenszel", "peto": "Peto's method"}
+_TAU2_INTERVALS = {
+    "q-profile": "Q-profile",
+    "generalised-q": "generalised-Q",
+    "profile-likelihood": "profile-likelihood",
+}
 _INTERVALS = {
     "wald": "Wald's method",
     "hksj": "Hartung and Knapp's method",
@@ -105,14 +111,18 @@ def _synthesis(result: PooledResult) -> list[str]:
         return [effects, "A single estimate stands for itself."]
     if result.model == "common":
         model = "A common-effect model with inverse-variance weights was used, with a Wald interval."
+    elif result.tau2_method is None:
+        model = f"The cells were pooled by {_CELLS[result.model]}, under a common effect, with a Wald interval."
     else:
         estimator = _ESTIMATORS.get(str(result.tau2_method), str(result.tau2_method))
         model = (
             f"A random-effects model was used; the between-study variance was estimated by {estimator}, the interval "
             f"of the mean by {_INTERVALS[result.ci_method]}."
         )
+    interval_of = _TAU2_INTERVALS.get(str(result.tau2_interval))
+    variance = f" and the between-study variance with its {interval_of} interval" if interval_of else ""
     spread = (
-        f"Heterogeneity is described by Cochran's Q, I2 and the between-study variance with its Q-profile interval"
+        f"Heterogeneity is described by Cochran's Q{', ' if variance else ' and '}I2{variance}"
         f"{', and by a prediction interval' if result.prediction_lower is not None else ''}."
     )
     return [effects, model, spread]

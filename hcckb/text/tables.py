@@ -40,7 +40,15 @@ _MEASURES = {
     "risk-ratio": "RR",
     "risk-difference": "RD",
     "peto-odds-ratio": "Peto OR",
+    "arcsine-difference": "ASD",
+    "mean-difference": "MD",
+    "standardised-mean-difference": "SMD",
+    "ratio-of-means": "ROM",
+    "incidence-rate-ratio": "IRR",
+    "incidence-rate-difference": "IRD",
+    "incidence-rate": "rate",
 }
+_OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 
 def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
@@ -144,6 +152,8 @@ def model_text(model: str, tau2_method: str | None, ci_method: str) -> str:
     }[ci_method]
     if model == "common":
         return f"common effect, inverse variance, {interval} interval"
+    if tau2_method is None:
+        return f"common effect, {model.replace('-', ' ').title().replace(' ', '-')}, {interval} interval"
     return f"random effects, {tau2_method}, {interval} interval"
 
 
@@ -152,8 +162,8 @@ def _headline(result: PooledResult, short: str) -> str:
     level = f"{100 * result.level:g} % CI"
     model = model_text(result.model, result.tau2_method, result.ci_method)
     return (
-        f"{what} = {result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f}), "
-        f"{p_text(result.p_value)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
+        f"{what} = {result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f})"
+        f"{_tested(result)}; {model}; k = {result.k}, n = {result.n or 'not known'}"
     )
 
 
@@ -162,12 +172,19 @@ def _rounding(found: Rounding, short: str) -> str:
     return f"Rounding of the printed numbers moves the pooled {short} within {moved}."
 
 
+def _tested(result: PooledResult) -> str:
+    """Write the P value of no effect, which single arms have not."""
+    return "" if result.measure in _OF_ONE_ARM else f", {p_text(result.p_value)}"
+
+
 def _heterogeneity(result: PooledResult) -> str:
     if result.k < 2:
         return "One study: heterogeneity cannot be estimated."
     tau2 = f"tau2 = {result.tau2:.4f}"
     if result.tau2_lower is not None and result.tau2_upper is not None:
         tau2 += f" ({result.tau2_lower:.4f} to {result.tau2_upper:.4f})"
+        if result.tau2_interval not in (None, "q-profile"):
+            tau2 += f" by {result.tau2_interval}"
     text = f"Heterogeneity: Q = {result.q:.2f} (df = {result.df}, {p_text(result.q_p_value)}), "
     text += f"I2 = {100 * result.i2:.0f} %, {tau2}"
     if result.prediction_lower is not None:

@@ -62,4 +62,4 @@ def test_a_query_name_alone_is_no_title(seven):
 
 
 def test_an_unknown_measure_keeps_its_name_and_null(seven):
-    assert measure_words(replace(seven, measure="ratio-of-means")) == ("Ratio of means", "Ratio of means", 1.0)
+    assert measure_words(replace(seven, measure="ratio-of-rates")) == ("Ratio of rates", "Ratio of rates", 1.0)

@@ -193,3 +193,22 @@ def test_counting_the_others_turns_the_sign_of_the_odds_ratio_and_the_difference
         one, other = count_effects(here, measure).effects, count_effects(others, measure).effects
         assert one.estimate == pytest.approx(-other.estimate, rel=1e-9, abs=1e-12)
         assert one.variance == pytest.approx(other.variance, rel=1e-9)
+
+
+@pytest.mark.parametrize("measure", ["odds-ratio", "risk-ratio", "risk-difference"])
+def test_the_opposite_arms_correction_and_a_constant_of_ones_own_match_metafor(reference, measure):
+    case = reference("metafor_measures")["counts"]
+    tables = two_arms(*(case["input"][c] for c in ("a", "n1", "c", "n2")))
+    for name, options in (("opposite", {"correction": "opposite-arm"}), ("all", {"correction": "all", "add": 0.25})):
+        found = count_effects(tables, measure, double_zero="keep", **options).effects
+        expected = case[name][METAFOR[measure][:2]]
+        assert found.estimate == pytest.approx(expected["yi"], rel=1e-12, abs=1e-14)
+        assert found.variance == pytest.approx(expected["vi"], rel=1e-12)
+
+
+@pytest.mark.parametrize("measure", ["odds-ratio", "risk-ratio", "risk-difference"])
+def test_the_opposite_arms_correction_leaves_an_empty_table_without_direction(measure):
+    tables = two_arms([0], [60], [0], [180], labels=["A"])
+    found = count_effects(tables, measure, correction="opposite-arm", double_zero="keep")
+    assert found.effects.estimate == pytest.approx([0.0], abs=1e-14)
+    assert "1, shared by the sizes of the arms, was added to the cells of every study" in found.warnings[-1]

@@ -33,7 +33,7 @@ def q_at(y, v, t):
 
 
 @pytest.mark.parametrize("name", GENERIC)
-@pytest.mark.parametrize("method", TAU2_METHODS)
+@pytest.mark.parametrize("method", [m for m in TAU2_METHODS if m != "DL2"])
 def test_tau2_i2_and_h2_match_metafor(reference, name, method):
     case = reference(name)
     expected = case["output"]["random"][method]

@@ -130,3 +130,19 @@ def test_what_cannot_be_pooled_is_refused():
         mantel_haenszel(two_arms(9, 9, 8, 8), "risk-ratio")
     with pytest.raises(PoolingError, match="no table has a spread"):
         mantel_haenszel(two_arms(0, 9, 0, 8), "risk-difference")
+
+
+def test_both_variances_of_a_risk_difference_are_at_hand(reference):
+    case = reference("metafor_measures")["counts"]
+    tables = two_arms(*(case["input"][c] for c in ("a", "n1", "c", "n2")))
+    sato = mantel_haenszel(tables, "risk-difference")
+    other = mantel_haenszel(tables, "risk-difference", difference_variance="greenland-robins")
+    assert other.se == pytest.approx(case["mh_rd_1985_se"], rel=1e-12)
+    assert (other.estimate, other.weights.tolist()) == (sato.estimate, sato.weights.tolist())
+    assert other.se != sato.se
+    with pytest.raises(UnknownNameError, match="no variance of a risk difference"):
+        mantel_haenszel(tables, "risk-difference", difference_variance="miettinen")
+    with pytest.raises(PoolingError, match="no arm has a spread of its own"):
+        mantel_haenszel(
+            two_arms([0, 0], [5, 5], [5, 0], [5, 5]), "risk-difference", difference_variance="greenland-robins"
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hcckb.pooling.counts import count_effects, two_arms
 from hcckb.pooling.effects import log_ratio
 from hcckb.pooling.pairwise import Pooled, pool
 
@@ -50,3 +51,14 @@ def test_second_line_trials_pool_as_kim_2017_prints(endpoint: str):
     got = on_ratio_scale(fitted) | {"p_value": fitted.p_value, "i2": fitted.i2}
     for field in expected.keys() - {"inputs"}:
         assert got[field] == printed(expected[field]), field
+
+
+@pytest.mark.parametrize("method", ["PM", "HE", "DL", "DL2", "REML", "HS"])
+def test_aspirin_trials_pool_as_dersimonian_and_kacker_2007_print(method: str):
+    expected = case("dersimonian2007")
+    effects = count_effects(two_arms(*np.array(expected["arms"]).T), "odds-ratio").effects
+    fitted = pool(effects.estimate, effects.variance, tau2=method, ci="wald")
+    tau, mu, se = expected[method]
+    assert np.sqrt(fitted.tau2) == printed(tau)
+    assert fitted.estimate == printed(mu)
+    assert fitted.se == printed(se)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -138,10 +139,30 @@ METAFOR = (
 @pytest.mark.skipif(not METAFOR, reason="R with metafor is not installed; the values are pinned in tests/pooling")
 @pytest.mark.parametrize(
     "method",
-    [{}, {"tau2": "DL", "ci": "wald"}, {"model": "common"}, {"tau2": "SJ", "ci": "hksj-guarded", "level": 0.9}],
+    [
+        {},
+        {"tau2": "DL2", "ci": "wald"},
+        {"model": "common"},
+        {"tau2_interval": "profile-likelihood"},
+        {"tau2": "SJ", "ci": "hksj-guarded", "level": 0.9},
+    ],
 )
 def test_r_code_of_the_report_gives_the_same_result(table, tmp_path, method):
     result = pool(table, **method)
+    (tmp_path / "data.csv").write_text(data_csv(result), encoding="utf-8")
+    code = metafor_code(result) + 'cat("\\n@", format(c(coef(res), res$ci.lb, res$ci.ub), digits = 12), "\\n")\n'
+    (tmp_path / "recompute.R").write_text(code, encoding="utf-8")
+    ran = subprocess.run([R, "recompute.R"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    estimate, low, high = (math.exp(float(x)) for x in ran.stdout.rpartition("@")[2].split())
+    assert (estimate, low, high) == pytest.approx((result.estimate, result.ci_lower, result.ci_upper), rel=1e-7)
+
+
+@pytest.mark.skipif(not METAFOR, reason="R with metafor is not installed; the values are pinned in tests/pooling")
+@pytest.mark.parametrize(("measure", "model"), [("risk-ratio", "mantel-haenszel"), ("peto-odds-ratio", "peto")])
+def test_r_code_of_cells_gives_the_same_result(tmp_path, measure, model):
+    path = Path(__file__).parents[1] / "data" / "tables" / "yusuf-counts.csv"
+    result = pool(read_table(path, measure), model=model)
     (tmp_path / "data.csv").write_text(data_csv(result), encoding="utf-8")
     code = metafor_code(result) + 'cat("\\n@", format(c(coef(res), res$ci.lb, res$ci.ub), digits = 12), "\\n")\n'
     (tmp_path / "recompute.R").write_text(code, encoding="utf-8")
