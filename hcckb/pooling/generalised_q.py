@@ -47,8 +47,8 @@ def q_distribution(q: float, weights: FloatArray, variance: FloatArray) -> float
     :math:`\frac{1}{2 \pi i} \int e^{sq} L(s) / s\, ds` along a parabola through the saddle point of the integrand,
     which follows the path of steepest descent there; the trapezoidal rule on it converges geometrically.
 
-    Sources: Jackson 2013, Res Synth Methods 4:220-229, doi:10.1002/jrsm.1081; Rice 1980, SIAM J Sci Stat Comput
-    1:438-448, doi:10.1137/0901032, for quadrature along such paths.
+    Sources: Jackson 2013, Res Synth Methods 4:220-229; Rice 1980, SIAM J Sci Stat Comput, for quadrature along such
+    paths.
 
     Examples
     --------

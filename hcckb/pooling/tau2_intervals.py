@@ -88,8 +88,8 @@ def tau2_interval(
 
     The first two are exact when the estimates are normal with known variances; the last one is asymptotic in k.
 
-    Sources: Viechtbauer 2007, Stat Med 26:37-52, doi:10.1002/sim.2514; Jackson 2013, Res Synth Methods 4:220-229,
-    doi:10.1002/jrsm.1081; Hardy & Thompson 1996, Stat Med 15:619-629,
+    Sources: Viechtbauer 2007, Stat Med 26:37-52, doi:10.1002/sim.2514; Jackson 2013, Res Synth Methods 4:220-229;
+    Hardy & Thompson 1996, Stat Med 15:619-629,
     doi:10.1002/(SICI)1097-0258(19960330)15:6<619::AID-SIM188>3.0.CO;2-A.
 
     Examples
