@@ -75,6 +75,9 @@ def network(  # noqa: PLR0913, PLR0917 - one parameter per option
     league: Annotated[Path | None, _to("the league table as a heat map")] = None,
     heat: Annotated[Path | None, _to("the net heat of the designs")] = None,
     funnel: Annotated[Path | None, _to("the comparison-adjusted funnel")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report of the network to this .html or .md page.")
+    ] = None,
 ) -> None:
     """Compare all treatments of a selection with one another, directly and through common comparators.
 
@@ -88,14 +91,19 @@ def network(  # noqa: PLR0913, PLR0917 - one parameter per option
         model=model.value, tau2=tau2.value, level=level, small_is_good=small_is_good, samples=rank_samples, seed=seed
     )
     if components:
-        _refuse_beside_components(parts, reference, wanted)
+        _refuse_beside_components(parts, reference, {**wanted, **({"report": report} if report else {})})
         _components(asked, _table(asked, Of.agent if of is Of.regimen else of), inactive, method)
         return
     if inactive is not None:
         raise UsageError("--inactive names a component: add --components.")
+    if report is not None and parts:
+        raise UsageError("--parts fits several networks, --report is on one. Leave one of them out.")
     if parts and wanted:
         raise UsageError(f"--parts fits several networks, --{next(iter(wanted))} draws one. Leave one of them out.")
-    _network(asked, _table(asked, of), reference, method, parts=parts, figures=wanted)
+    table = _table(asked, of)
+    results = _network(asked, table, reference, method, parts=parts, figures=wanted)
+    if report is not None:
+        _report(asked, table, results[0], report)
 
 
 def _table(asked: Asked, of: Of) -> EvidenceTable:
@@ -141,7 +149,7 @@ def _network(
     *,
     parts: bool,
     figures: Mapping[str, Path],
-) -> None:
+) -> Sequence[NetworkResult]:
     from hcckb.analysis import network as nets
     from hcckb.text.network import league_records, network_text
 
@@ -156,6 +164,14 @@ def _network(
         results if parts else results[0],
         lambda: league_records(results),
     )
+    return results
+
+
+def _report(asked: Asked, table: EvidenceTable, result: NetworkResult, path: Path) -> None:
+    from hcckb.report import network_report, write_report
+
+    store = None if asked.data is not None else asked.store()
+    o.say(f"wrote {write_report(network_report(table, result, store), path)}")
 
 
 def _draw(result: NetworkResult, figures: Mapping[str, Path]) -> None:
