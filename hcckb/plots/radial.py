@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hcckb.errors import EmptySelectionError
 from hcckb.plots import style
 from hcckb.plots.axis import Axis
+from hcckb.plots.effect_ticks import effect_ticks
 from hcckb.plots.footer import draw_footer
 from hcckb.plots.label_places import Box, Segment, place_labels
 from hcckb.plots.lettering import one_line, shorten, text_width
@@ -158,7 +159,7 @@ def _draw_effects(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
     ends = [frame.z_axis.lower / frame.most, frame.z_axis.upper / frame.most]
     low, high = (math.exp(max(-600.0, min(600.0, e))) if ratios else e for e in ends)
     scale = Axis(low, high, 0.0, _HEIGHT, log=ratios)
-    for tick in scale.ticks(_SMALL):
+    for tick in effect_ticks(scale, result.scale, _SMALL):
         y = frame.bottom - scale.position(tick.value)
         canvas.line(x, y, x + 4, y, stroke=style.INK, name="effect-tick")
         canvas.text(x + 7, y + 4, tick.label, size=_SMALL, name="effect-label")
@@ -181,7 +182,7 @@ def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, points: li
     left, right, end = frame.x(0.0), frame.x(frame.most), result.analysis_estimate * frame.most
     lines: list[Segment] = [((left, frame.y(0.0)), (right, frame.y(0.0)))]
     lines += [((left, frame.y(z)), (right, frame.y(end + z))) for z in (-_Z95, 0.0, _Z95)]
-    texts = [shorten(one_line(row.study), 130.0, _SMALL) for row in result.rows]
+    texts = [shorten(one_line(row.study), 130.0, _SMALL, middle=True) for row in result.rows]
     sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
     area = Box(left + 3, frame.top + 3, right - 3, frame.bottom - 3)
     for text, box, (x, y) in zip(texts, place_labels(points, sizes, area, lines), points, strict=True):
