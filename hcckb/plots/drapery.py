@@ -31,7 +31,8 @@ _LEGEND_GAP, _LEGEND_WIDTH = 20.0, 190.0
 _SMALL = style.SMALL_SIZE
 _POINTS = 241
 _MOST_NUMBERS = 15
-_NUMBERS_HEIGHT, _NUMBER_GAP = 16.0, 13.0
+_NUMBERS_HEIGHT, _NUMBER_GAP = 16.0, 15.0
+_LEAST_P = 0.0005
 _REGION = "#DCEFE8"
 _P_TICKS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -76,7 +77,7 @@ class _Frame(NamedTuple):
 
 
 def drapery_svg(result: PooledResult) -> str:
-    """Draw a drapery plot: for every effect the two-sided p value of the test that it is the true one.
+    r"""Draw a drapery plot: for every effect the two-sided p value of the test that it is the true one.
 
     A thin curve is a study, thick ones are the pooled estimate and, under the random-effects model, the
     common-effect estimate beside it. A curve peaks (p = 1) at its estimate and is as wide, at any height p, as
@@ -101,9 +102,9 @@ def drapery_svg(result: PooledResult) -> str:
 
     Notes
     -----
-    :math:`p(\\mu) = 2 F(-|\\hat\\mu - \\mu| / \\mathrm{se})` with F normal, or t with the degrees of freedom of
+    :math:`p(\mu) = 2 F(-|\hat\mu - \mu| / \mathrm{se})` with F normal, or t with the degrees of freedom of
     the pooled interval; prediction: t with k - 2 degrees of freedom and
-    :math:`\\sqrt{\\hat\\tau^2 + \\mathrm{se}^2}`, as the prediction interval of the result has it.
+    :math:`\sqrt{\hat\tau^2 + \mathrm{se}^2}`, as the prediction interval of the result has it.
 
     Source: Rücker & Schwarzer 2021, Res Synth Methods 12:13-19, doi:10.1002/jrsm.1410; Infanger &
     Schmidt-Trucksäss 2019, Stat Med 38:4189-4197, doi:10.1002/sim.8293.
@@ -179,19 +180,20 @@ def _freedom(result: PooledResult) -> float:
 
 
 def _prediction(result: PooledResult) -> _Curve | None:
-    """Return the curve of a new study's effect, scaled to the prediction interval of the result."""
+    """Return the curve of a new study's effect, as wide as the prediction interval of the result at its level."""
     if result.prediction_lower is None or result.prediction_upper is None or result.k < 3:
         return None
     from scipy.special import stdtrit
 
+    quantile = float(stdtrit(result.k - 2.0, (1 + result.level) / 2))
+    ends = (result.prediction_lower, result.prediction_upper)
     if result.scale == "log":
-        half = (math.log(result.prediction_upper) - math.log(result.prediction_lower)) / 2
+        spread = (math.log(ends[1]) - math.log(ends[0])) / 2 / quantile
     elif result.scale == "identity":
-        half = (result.prediction_upper - result.prediction_lower) / 2
+        spread = (ends[1] - ends[0]) / 2 / quantile
     else:
-        half = stdtrit(result.k - 2.0, (1 + result.level) / 2) * math.sqrt(result.tau2 + result.se**2)
-    spread = half / stdtrit(result.k - 2.0, (1 + result.level) / 2)
-    return _Curve("Prediction", result.analysis_estimate, float(spread), result.k - 2.0, _REGION, 0.0)
+        spread = math.sqrt(result.tau2 + result.se**2)
+    return _Curve("Prediction", result.analysis_estimate, spread, result.k - 2.0, _REGION, 0.0)
 
 
 def _places(frame: _Frame, curve: _Curve) -> list[tuple[float, float]]:
@@ -206,7 +208,7 @@ def _places(frame: _Frame, curve: _Curve) -> list[tuple[float, float]]:
     effects = np.unique(grid)
     z: FloatArray = (effects - curve.estimate) / curve.se
     p = two_sided(z, np.full(len(z), curve.df))
-    return [(frame.x(float(e)), frame.y(float(q))) for e, q in zip(effects, p, strict=True)]
+    return [(frame.x(float(e)), frame.y(float(q))) for e, q in zip(effects, p, strict=True) if q >= _LEAST_P]
 
 
 def _draw_lines(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
@@ -240,7 +242,7 @@ def _draw_axes(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
 
 
 def _draw_numbers(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
-    """Number the studies at their peaks, from left to right, and name them beside the plotting area."""
+    """Write numbers of the studies at their peaks, from left to right, and name them beside the plotting area."""
     rows = sorted(result.rows, key=lambda row: (row.analysis_value, row.study))
     peaks = [frame.x(row.analysis_value) for row in rows]
     places: list[float] = []

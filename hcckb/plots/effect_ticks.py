@@ -47,8 +47,10 @@ def effect_ticks(axis: Axis, scale: str, size: float) -> tuple[Tick, ...]:
     ['0.05', '0.1', '0.2', '0.3', '0.5', '0.7', '0.8', '0.9', '0.95']
     """
     transform = _TRANSFORMS.get(scale)
+    if transform is None:
+        return axis.ticks(size)
     chosen: list[Tick] = []
-    for proportion in _PROPORTIONS if transform else ():
+    for proportion in _PROPORTIONS:
         tick = Tick(transform(proportion), f"{proportion:g}")
         if axis.covers(tick.value) and len(chosen) < _MOST and all(_clear(axis, tick, other, size) for other in chosen):
             chosen.append(tick)

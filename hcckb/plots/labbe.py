@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,7 +84,7 @@ class _Frame(NamedTuple):
 
 
 def labbe_svg(result: PooledResult, counts: Sequence[CountsRow]) -> str:
-    """Draw a L'Abbé plot: the risk in the experimental arm against that in the comparator arm.
+    r"""Draw a L'Abbé plot: the risk in the experimental arm against that in the comparator arm.
 
     A circle is a study, its area proportional to its weight. On the diagonal both risks are equal. The curve holds
     the risks that the pooled effect gives, the band those of its confidence interval: if the circles follow
@@ -112,8 +113,8 @@ def labbe_svg(result: PooledResult, counts: Sequence[CountsRow]) -> str:
     Notes
     -----
     With the risk :math:`p_0` of the comparator arm, the curve is
-    :math:`p_1 = p_0 \\mathrm{OR} / (1 - p_0 + p_0 \\mathrm{OR})`, :math:`p_0 \\mathrm{RR}`,
-    :math:`p_0 + \\mathrm{RD}` or :math:`\\sin^2(\\arcsin\\sqrt{p_0} + \\mathrm{ASD})`.
+    :math:`p_1 = p_0 \mathrm{OR} / (1 - p_0 + p_0 \mathrm{OR})`, :math:`p_0 \mathrm{RR}`,
+    :math:`p_0 + \mathrm{RD}` or :math:`\sin^2(\arcsin\sqrt{p_0} + \mathrm{ASD})`.
 
     Source: L'Abbé, Detsky & O'Rourke 1987, Ann Intern Med 107:224-233, doi:10.7326/0003-4819-107-2-224.
     """
@@ -249,7 +250,7 @@ def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, studies: S
     points = [frame.place(s.risk_comparator, s.risk_experimental) for s in studies]
     lines: list[Segment] = [(frame.place(low, low), frame.place(high, high))]
     course = _pooled_line(result, frame)[::12]
-    lines += list(zip(course, course[1:], strict=False))
+    lines += list(pairwise(course))
     texts = [shorten(one_line(s.row.study), 130.0, _SMALL, middle=True) for s in studies]
     sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
     area = Box(_LEFT + 3, frame.top + 3, _LEFT + _SIDE - 3, frame.bottom - 3)

@@ -120,7 +120,7 @@ def _crossings(box: Box, point: Point, lines: Sequence[Segment], others: Sequenc
 
 
 def _candidates(point: Point, width: float, height: float, extra: float) -> Iterator[tuple[float, Box]]:
-    """Yield boxes around a point that is `extra` larger than usual, with their cost: near first, beside before above."""
+    """Yield boxes around a point that is `extra` larger than usual, with their cost: near and beside first."""
     x, y = point
     for distance in _DISTANCES:
         for step in range(_DIRECTIONS):

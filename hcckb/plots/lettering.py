@@ -67,7 +67,7 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False, middle:
     return _ELLIPSIS
 
 
-def wrap(  # noqa: PLR0913 - a text, its room and how to break it
+def wrap(
     text: str,
     width: float,
     size: float,

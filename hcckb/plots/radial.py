@@ -13,7 +13,7 @@ from hcckb.plots.footer import draw_footer
 from hcckb.plots.label_places import Box, Segment, place_labels
 from hcckb.plots.lettering import one_line, shorten, text_width
 from hcckb.plots.svg import Canvas, draw_title
-from hcckb.plots.wording import figure_title, measure_words, numbers_for
+from hcckb.plots.wording import figure_title, measure_words, numbers_for, within_sentence
 
 if TYPE_CHECKING:
     from hcckb.results import PooledResult, PooledRow
@@ -147,8 +147,9 @@ def _draw_axes(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
         canvas.text(axis.left - 7, y + 4, tick.label, size=_SMALL, anchor="end", name="tick-label")
     middle = axis.left + _WIDTH / 2
     canvas.text(middle, bottom + 34, "Precision: 1 / standard error", size=_SMALL, anchor="middle", name="axis-title")
-    of = "log " if result.scale == "log" else ""
-    name = shorten(f"{of}{measure_words(result).short} / standard error", _HEIGHT, _SMALL)
+    of, short = result.scale, measure_words(result).short
+    effect = {"log": f"log {short}", "identity": short}.get(of, f"{of} {within_sentence(short)}")
+    name = shorten(f"{effect} / standard error", _HEIGHT, _SMALL)
     canvas.upright_text(style.MARGIN + 8, (top + bottom) / 2, name, size=_SMALL)
 
 

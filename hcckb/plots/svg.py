@@ -102,7 +102,7 @@ class Canvas:
         paint = _paint(fill, stroke, stroke_width)
         self._add("rect", name, x=x, y=y, width=width, height=height, **extra, **paint)
 
-    def circle(
+    def circle(  # noqa: PLR0913 - a place, a size and how to fill it
         self,
         x: float,
         y: float,
