@@ -47,9 +47,7 @@ def difference(one: Image.Image, other: Image.Image) -> Difference:
     """Compare two pictures; slightly blurred, so that other antialiasing of the same shape counts for little."""
     if one.size != other.size:
         return Difference(255.0, 1.0)
-    a, b = (
-        np.asarray(image.convert("RGB").filter(ImageFilter.BoxBlur(1)), dtype=np.int16) for image in (one, other)
-    )
+    a, b = (np.asarray(image.convert("RGB").filter(ImageFilter.BoxBlur(1)), dtype=np.int16) for image in (one, other))
     apart = np.abs(a - b)
     return Difference(float(apart.mean()), float((apart.max(axis=2) > STRONG).mean()))
 
@@ -70,6 +68,6 @@ def assert_looks_as_stored(name: str, svg: str, folder: Path) -> None:
         return
     new.save(folder / f"{name}.png")
     raise AssertionError(
-        f"{name} looks different: mean {found.mean:.3f} of 255, {100 * found.strong:.3f}% of the pixels clearly, {sizes}; "
-        f"look at {folder / name}.png beside {path}. If it is right, rewrite it: HCCKB_WRITE_GOLDEN=1."
+        f"{name} looks different: mean {found.mean:.3f} of 255, {100 * found.strong:.3f}% of the pixels clearly, "
+        f"{sizes}; look at {folder / name}.png beside {path}. If it is right, rewrite it: HCCKB_WRITE_GOLDEN=1."
     )
