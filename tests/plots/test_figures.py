@@ -15,6 +15,7 @@ SMALL = Path(__file__).parents[1] / "data" / "kb-small"
 RATIOS = f"--data {TABLES}/figure-ratios.csv --measure HR"
 COUNTS = f"--data {TABLES}/figure-counts.csv --measure RR"
 SHARES = f"--data {TABLES}/pritz-proportions.csv --measure proportion"
+NETWORK = f"--data {TABLES}/network-senn2013.csv --measure mean-difference --reference Placebo"
 
 # Name of the stored picture, and the command that draws it to {}.
 FIGURES = {
@@ -31,6 +32,18 @@ FIGURES = {
     "drapery-proportions": f"pool {SHARES} --drapery {{}}",
     "bubble": f"regress {RATIOS} --on dose --plot {{}}",
     "posterior": f"bayes {RATIOS} --plot {{}}",
+    "baujat": f"influence {RATIOS} --baujat {{}}",
+    "influence": f"influence {RATIOS} --plot {{}}",
+    "forest-leave-one-out": f"influence {RATIOS} --forest {{}}",
+    "forest-cumulative": f"cumulative {RATIOS} --plot {{}}",
+    "gosh": f"gosh {RATIOS} --plot {{}}",
+    "multiverse": f"multiverse {RATIOS} --plot {{}}",
+    "network": f"network {NETWORK} --plot {{}}",
+    "network-forest": f"network {NETWORK} --forest {{}}",
+    "network-funnel": f"network {NETWORK} --funnel {{}}",
+    "rankogram": f"network {NETWORK} --rankogram {{}}",
+    "league": f"network {NETWORK} --league {{}}",
+    "net-heat": f"network {NETWORK} --heat {{}}",
     "flow": f"flow --kb {SMALL} --only-kb --plot {{}}",
 }
 
