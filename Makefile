@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo test check lint bench coverage clean
 
 demo: $(READY)
 	@$(BIN)/hcckb query second-line-placebo-vegfr
@@ -30,6 +30,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+# Rarely run (a minute or two): do the 95 % intervals hold the truth in 95 % of simulated sets?
+coverage: $(READY)
+	$(BIN)/python benchmarks/coverage.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,9 @@ from hcckb.errors import UsageError
 from hcckb.records import to_csv, to_json
 
 if TYPE_CHECKING:
+    from hcckb.evidence import EvidenceTable
     from hcckb.results import PooledResult
+    from hcckb.usertable import CountsRow
 
 
 @selecting(pooling=True)
@@ -25,6 +28,12 @@ def pool(
         typer.Option(help="Draw the forest plot to this file: .svg, .png, .pdf. Repeatable."),
     ] = None,
     funnel: Annotated[list[Path] | None, typer.Option(help="Draw the funnel plot to this file. Repeatable.")] = None,
+    drapery: Annotated[
+        list[Path] | None, typer.Option(help="Draw the drapery plot (p-value functions) to this file. Repeatable.")
+    ] = None,
+    labbe: Annotated[
+        list[Path] | None, typer.Option(help="Draw the L'Abbé plot of a table of counts to this file. Repeatable.")
+    ] = None,
 ) -> None:
     """Pool the estimates that a query selects, or those of your own table.
 
@@ -36,13 +45,13 @@ def pool(
 
     table = asked.table()
     if by is not None:
-        if plot or funnel:
+        if plot or funnel or drapery or labbe:
             raise UsageError("--by pools several groups, --plot draws one pool. Leave one of them out.")
         groups = list(analyses.pool_by(table, by, **asked.method))
         asked.emit(lambda: _groups_text(groups), dict(groups), lambda: tables.pooled_records(groups))
         return
     result = analyses.pool(table, **asked.method)
-    _draw(result, plot or [], funnel or [])
+    _draw(result, table, plot or [], funnel or [], drapery or [], labbe or [])
     asked.emit(
         lambda: tables.pooled_text(result, rounding(result)), result, lambda: tables.pooled_records([("", result)])
     )
@@ -54,17 +63,36 @@ def _groups_text(groups: list[tuple[str, PooledResult]]) -> str:
     return "\n\n".join(f"## {name or '(none)'}\n\n{tables.pooled_text(result)}" for name, result in groups)
 
 
-def _draw(result: PooledResult, plots: list[Path], funnels: list[Path]) -> None:
-    if not plots and not funnels:
-        return
-    from hcckb.plots import save_forest, save_funnel
+def _draw(
+    result: PooledResult,
+    table: EvidenceTable,
+    forests: list[Path],
+    funnels: list[Path],
+    draperies: list[Path],
+    labbes: list[Path],
+) -> None:
+    from hcckb import plots
 
-    for path in plots:
-        save_forest(result, path)
-        o.say(f"wrote {path}")
-    for path in funnels:
-        save_funnel(result, path)
-        o.say(f"wrote {path}")
+    drawings: list[tuple[list[Path], Callable[[Path], Path]]] = [
+        (forests, lambda path: plots.save_forest(result, path)),
+        (funnels, lambda path: plots.save_funnel(result, path)),
+        (draperies, lambda path: plots.save_drapery(result, path)),
+        (labbes, lambda path: plots.save_labbe(result, _counts(table), path)),
+    ]
+    for paths, save in drawings:
+        for path in paths:
+            save(path)
+            o.say(f"wrote {path}")
+
+
+def _counts(table: EvidenceTable) -> list[CountsRow]:
+    """Return the rows of a table of counts."""
+    from hcckb.usertable import CountsRow
+
+    rows = [row for row in table.rows if isinstance(row, CountsRow)]
+    if len(rows) < len(table.rows):
+        raise UsageError("--labbe needs events and participants of both arms: --data FILE.csv with columns of counts.")
+    return rows
 
 
 def reproduce(

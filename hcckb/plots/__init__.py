@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hcckb.plots.forest_layout import ForestOptions
     from hcckb.pooling.trimfill import TrimFill
     from hcckb.results import PooledResult
+    from hcckb.usertable import CountsRow
 
 __all__ = ["save_bubble", "save_flow", "save_forest", "save_funnel", "save_radial", "save_subgroup_forest"]
 
@@ -101,6 +102,60 @@ def save_radial(result: PooledResult, path: str | Path) -> Path:
     from hcckb.plots.render import write_figure
 
     return write_figure(radial_svg(result), path)
+
+
+def save_drapery(result: PooledResult, path: str | Path) -> Path:
+    """Write a drapery plot of `result` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    result : PooledResult
+        What pooling gave.
+    path : str or Path
+        Where to; the suffix names the format.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `drapery_svg` and `write_figure` do.
+    """
+    from hcckb.plots.drapery import drapery_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(drapery_svg(result), path)
+
+
+def save_labbe(result: PooledResult, counts: Sequence[CountsRow], path: str | Path) -> Path:
+    """Write a L'Abbé plot of `result` to `path`: .svg, .png or .pdf.
+
+    Parameters
+    ----------
+    result : PooledResult
+        What pooling gave.
+    counts : sequence of CountsRow
+        The tables that were pooled, in the order of the rows of `result`.
+    path : str or Path
+        Where to; the suffix names the format.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    EmptySelectionError, UsageError, OutputError
+        As `labbe_svg` and `write_figure` do.
+    """
+    from hcckb.plots.labbe import labbe_svg
+    from hcckb.plots.render import write_figure
+
+    return write_figure(labbe_svg(result, counts), path)
 
 
 def save_flow(steps: Sequence[FlowStep], path: str | Path, *, title: str = "Selection of studies") -> Path:

@@ -102,7 +102,7 @@ def _linear_grids(lower: float, upper: float) -> Iterator[tuple[Tick, ...]]:
 
 
 def _log_grids(lower: float, upper: float) -> Iterator[tuple[Tick, ...]]:
-    """Grids for ratios, from fine to coarse: even steps on a narrow axis, powers of 2, 1-2-5, powers of 4 and 10."""
+    """Grids for ratios, from fine to coarse: even steps if narrow, powers of 2, 1-2-5, 1-3, powers of 4 and of 10."""
     if upper / lower < 2:
         yield from _linear_grids(lower, upper)
     for ratios in _RATIOS:
@@ -111,6 +111,7 @@ def _log_grids(lower: float, upper: float) -> Iterator[tuple[Tick, ...]]:
     yield _within((2.0**i for i in _exponents(lower, upper, 2.0)), lower, upper)
     tens = _exponents(lower, upper, 10.0)
     yield _within((m * 10.0**i for i in tens for m in (1, 2, 5)), lower, upper)
+    yield _within((m * 10.0**i for i in tens for m in (1, 3)), lower, upper)
     yield _within((4.0**i for i in _exponents(lower, upper, 4.0)), lower, upper)
     for step in range(1, 12):
         yield _within((10.0**i for i in tens if i % step == 0), lower, upper)

@@ -188,7 +188,7 @@ def _row_text(result: PooledResult, row: PooledRow, notes: Footnotes, options: F
     same_level = math.isclose(row.ci_level, result.level, abs_tol=1e-9)
     level_mark = "" if same_level else notes.mark(f"{percent(row.ci_level)} interval, as printed.")
     room = _STUDY_WIDTHS[1] - text_width(mark, _SIZE)
-    study = wrap(row.study, room, _SIZE, max_lines=_STUDY_LINES)
+    study = _study_lines(result, row.study, room)
     cells = {
         "study": (*study[:-1], study[-1] + mark),
         "year": (str(row.year) if row.year is not None else "",),
@@ -199,6 +199,16 @@ def _row_text(result: PooledResult, row: PooledRow, notes: Footnotes, options: F
     }
     link = options.links.get(row.estimate_iri) or options.links.get(row.study) or ""
     return RowText(cells, level_mark, _tooltip(result, row), link)
+
+
+def _study_lines(result: PooledResult, name: str, room: float) -> tuple[str, ...]:
+    """Break a name into two lines, cut in the middle if they do not hold it; into more where cut names are alike."""
+    short = wrap(name, room, _SIZE, max_lines=_STUDY_LINES, middle=True)
+    if "".join(short).find("…") < 0:
+        return short
+    others = {row.study for row in result.rows} - {name}
+    alike = any(wrap(other, room, _SIZE, max_lines=_STUDY_LINES, middle=True) == short for other in others)
+    return wrap(name, room, _SIZE) if alike else short
 
 
 def _comparison(row: PooledRow) -> str:

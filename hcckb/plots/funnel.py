@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hcckb.errors import EmptySelectionError
 from hcckb.plots import style
 from hcckb.plots.axis import Axis
+from hcckb.plots.effect_ticks import effect_ticks
 from hcckb.plots.footer import draw_footer
 from hcckb.plots.label_places import Box, Segment, place_labels
 from hcckb.plots.lettering import one_line, shorten, text_width
@@ -192,7 +193,7 @@ def _draw_lines(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
 def _draw_axes(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
     axis, top, bottom = frame.x_axis, frame.y(0.0), frame.y(frame.se_max)
     canvas.rect(axis.left, top, axis.right - axis.left, bottom - top, stroke=style.RULE, name="frame")
-    for tick in axis.ticks(_SMALL):
+    for tick in effect_ticks(axis, result.scale, _SMALL):
         x = axis.position(tick.value)
         canvas.line(x, bottom, x, bottom + 4, stroke=style.INK, name="tick")
         canvas.text(x, bottom + 16, tick.label, size=_SMALL, anchor="middle", name="tick-label")
@@ -240,7 +241,7 @@ def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, points: li
     for slope in (-_Z95, _Z95):
         start, end = _edge(frame, pooled, slope)
         lines.append((start, end))
-    texts = [shorten(one_line(row.study), 130.0, _SMALL) for row in result.rows]
+    texts = [shorten(one_line(row.study), 130.0, _SMALL, middle=True) for row in result.rows]
     sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
     area = Box(axis.left + 3, top + 3, axis.right - 3, bottom - 3)
     for text, box, (x, y) in zip(texts, place_labels(points, sizes, area, lines), points, strict=True):

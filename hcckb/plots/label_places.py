@@ -66,7 +66,11 @@ class Box(NamedTuple):
 
 
 def place_labels(
-    points: Sequence[Point], sizes: Sequence[tuple[float, float]], area: Box, lines: Sequence[Segment]
+    points: Sequence[Point],
+    sizes: Sequence[tuple[float, float]],
+    area: Box,
+    lines: Sequence[Segment],
+    radii: Sequence[float] | None = None,
 ) -> list[Box | None]:
     """Choose a box for each label, greedily, in the order of the points.
 
@@ -80,20 +84,23 @@ def place_labels(
         Where labels may lie.
     lines : sequence of ((x, y), (x, y))
         Lines that labels avoid if they can.
+    radii : sequence of float, optional
+        How far each point reaches, where it is larger than usual.
 
     Returns
     -------
     list of Box or None
         One per point; None where no place is free of other labels and points.
     """
-    taken = [Box(x - _POINT_RADIUS, y - _POINT_RADIUS, x + _POINT_RADIUS, y + _POINT_RADIUS) for x, y in points]
+    reach = [max(_POINT_RADIUS, radius) for radius in radii or [0.0] * len(points)]
+    taken = [Box(x - r, y - r, x + r, y + r) for (x, y), r in zip(points, reach, strict=True)]
     avoided = list(lines)
     chosen: list[Box | None] = []
     for index, (point, (width, height)) in enumerate(zip(points, sizes, strict=True)):
         others = taken[:index] + taken[index + 1 :]
         free = [
             (cost + _crossings(box, point, avoided, others), order, box)
-            for order, (cost, box) in enumerate(_candidates(point, width, height))
+            for order, (cost, box) in enumerate(_candidates(point, width, height, reach[index] - _POINT_RADIUS))
             if box.within(area) and not any(box.overlaps(other) for other in taken)
         ]
         box = min(free)[2] if free else None
@@ -112,15 +119,15 @@ def _crossings(box: Box, point: Point, lines: Sequence[Segment], others: Sequenc
     return _LINE_COST * crossed + 2 * _LINE_COST * sum(other.crossed_by(leader) for other in others)
 
 
-def _candidates(point: Point, width: float, height: float) -> Iterator[tuple[float, Box]]:
-    """Yield boxes around a point with their cost: near before far, beside before above."""
+def _candidates(point: Point, width: float, height: float, extra: float) -> Iterator[tuple[float, Box]]:
+    """Yield boxes around a point that is `extra` larger than usual, with their cost: near and beside first."""
     x, y = point
     for distance in _DISTANCES:
         for step in range(_DIRECTIONS):
             angle = 2 * math.pi * step / _DIRECTIONS
             right, down = math.cos(angle), math.sin(angle)
-            centre_x = x + right * (distance + width / 2)
-            centre_y = y + down * (distance + height / 2)
+            centre_x = x + right * (distance + extra + width / 2)
+            centre_y = y + down * (distance + extra + height / 2)
             box = Box(centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
             cost = distance / 2 + 2 * abs(down) + (0.5 if right < 0 else 0.0)
             yield cost + (_LEADER_COST if distance > _DISTANCES[1] else 0.0), box

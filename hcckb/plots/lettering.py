@@ -47,23 +47,35 @@ def unbroken(text: str) -> str:
     return "\u00a0".join(text.split())
 
 
-def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """Return `text`, cut and ended with an ellipsis when it is wider than `width`.
+def shorten(text: str, width: float, size: float, *, bold: bool = False, middle: bool = False) -> str:
+    """Return `text`, cut when it is wider than `width`: an ellipsis at its end, or in its `middle`.
+
+    Names of studies are cut in the middle: what tells them apart often stands at the end.
 
     Examples
     --------
-    >>> shorten("Ramucirumab", 40, 12)
-    'Ram…'
+    >>> shorten("Ramucirumab", 40, 12), shorten("Ramucirumab 2019", 60, 12, middle=True)
+    ('Ram…', 'Ram…019')
     """
     if text_width(text, size, bold=bold) <= width:
         return text
-    kept = text
-    while kept and text_width(kept.rstrip() + _ELLIPSIS, size, bold=bold) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + _ELLIPSIS
+    for kept in range(len(text) - 1, 0, -1):
+        tail = kept // 2 if middle else 0
+        cut = text[: kept - tail].rstrip() + _ELLIPSIS + text[len(text) - tail :].lstrip()
+        if text_width(cut, size, bold=bold) <= width:
+            return cut
+    return _ELLIPSIS
 
 
-def wrap(text: str, width: float, size: float, *, bold: bool = False, max_lines: int | None = None) -> tuple[str, ...]:
+def wrap(
+    text: str,
+    width: float,
+    size: float,
+    *,
+    bold: bool = False,
+    max_lines: int | None = None,
+    middle: bool = False,
+) -> tuple[str, ...]:
     """Break `text` into lines no wider than `width`.
 
     Parameters
@@ -75,7 +87,9 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False, max_lines:
     bold : bool
         Whether the text is set in bold.
     max_lines : int, optional
-        The last of them ends in an ellipsis when more would be needed.
+        The last of them is cut when more would be needed.
+    middle : bool
+        Whether it is cut in its middle, not at its end.
 
     Returns
     -------
@@ -108,7 +122,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False, max_lines:
         lines.append(line)
     if max_lines is not None and len(lines) > max_lines:
         rest = " ".join(lines[max_lines - 1 :])
-        lines = [*lines[: max_lines - 1], shorten(rest, width, size, bold=bold)]
+        lines = [*lines[: max_lines - 1], shorten(rest, width, size, bold=bold, middle=middle)]
     return tuple(lines)
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from hcckb.errors import EmptySelectionError
 from hcckb.plots import style
 from hcckb.plots.axis import Axis
+from hcckb.plots.effect_ticks import effect_ticks
 from hcckb.plots.footer import draw_footer
 from hcckb.plots.label_places import Box, Segment, place_labels
 from hcckb.plots.lettering import one_line, shorten, text_width
 from hcckb.plots.svg import Canvas, draw_title
-from hcckb.plots.wording import figure_title, measure_words, numbers_for
+from hcckb.plots.wording import figure_title, measure_words, numbers_for, within_sentence
 
 if TYPE_CHECKING:
     from hcckb.results import PooledResult, PooledRow
@@ -146,8 +147,9 @@ def _draw_axes(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
         canvas.text(axis.left - 7, y + 4, tick.label, size=_SMALL, anchor="end", name="tick-label")
     middle = axis.left + _WIDTH / 2
     canvas.text(middle, bottom + 34, "Precision: 1 / standard error", size=_SMALL, anchor="middle", name="axis-title")
-    of = "log " if result.scale == "log" else ""
-    name = shorten(f"{of}{measure_words(result).short} / standard error", _HEIGHT, _SMALL)
+    of, short = result.scale, measure_words(result).short
+    effect = {"log": f"log {short}", "identity": short}.get(of, f"{of} {within_sentence(short)}")
+    name = shorten(f"{effect} / standard error", _HEIGHT, _SMALL)
     canvas.upright_text(style.MARGIN + 8, (top + bottom) / 2, name, size=_SMALL)
 
 
@@ -158,7 +160,7 @@ def _draw_effects(canvas: Canvas, result: PooledResult, frame: _Frame) -> None:
     ends = [frame.z_axis.lower / frame.most, frame.z_axis.upper / frame.most]
     low, high = (math.exp(max(-600.0, min(600.0, e))) if ratios else e for e in ends)
     scale = Axis(low, high, 0.0, _HEIGHT, log=ratios)
-    for tick in scale.ticks(_SMALL):
+    for tick in effect_ticks(scale, result.scale, _SMALL):
         y = frame.bottom - scale.position(tick.value)
         canvas.line(x, y, x + 4, y, stroke=style.INK, name="effect-tick")
         canvas.text(x + 7, y + 4, tick.label, size=_SMALL, name="effect-label")
@@ -181,7 +183,7 @@ def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, points: li
     left, right, end = frame.x(0.0), frame.x(frame.most), result.analysis_estimate * frame.most
     lines: list[Segment] = [((left, frame.y(0.0)), (right, frame.y(0.0)))]
     lines += [((left, frame.y(z)), (right, frame.y(end + z))) for z in (-_Z95, 0.0, _Z95)]
-    texts = [shorten(one_line(row.study), 130.0, _SMALL) for row in result.rows]
+    texts = [shorten(one_line(row.study), 130.0, _SMALL, middle=True) for row in result.rows]
     sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
     area = Box(left + 3, frame.top + 3, right - 3, frame.bottom - 3)
     for text, box, (x, y) in zip(texts, place_labels(points, sizes, area, lines), points, strict=True):

@@ -102,7 +102,7 @@ class Canvas:
         paint = _paint(fill, stroke, stroke_width)
         self._add("rect", name, x=x, y=y, width=width, height=height, **extra, **paint)
 
-    def circle(
+    def circle(  # noqa: PLR0913 - a place, a size and how to fill it
         self,
         x: float,
         y: float,
@@ -110,10 +110,12 @@ class Canvas:
         *,
         fill: str = style.INK,
         stroke: str = "none",
+        opacity: float = 1.0,
         name: str = "",
     ) -> None:
-        """Draw a circle around (x, y)."""
-        self._add("circle", name, cx=x, cy=y, r=radius, **_paint(fill, stroke, style.HAIRLINE))
+        """Draw a circle around (x, y); `opacity` is that of its fill."""
+        extra: dict[str, float | str] = {"fill-opacity": opacity} if opacity < 1 else {}
+        self._add("circle", name, cx=x, cy=y, r=radius, **_paint(fill, stroke, style.HAIRLINE), **extra)
 
     def polygon(
         self,
@@ -134,10 +136,25 @@ class Canvas:
         fill: str = "none",
         stroke: str = style.INK,
         width: float = style.HAIRLINE,
+        dashes: str = "",
         name: str = "",
     ) -> None:
         """Draw a path given by SVG path commands."""
-        self._add("path", name, d=commands, **_paint(fill, stroke, width))
+        extra: dict[str, float | str] = {"stroke-dasharray": dashes} if dashes else {}
+        self._add("path", name, d=commands, **_paint(fill, stroke, width), **extra)
+
+    def curve(
+        self,
+        points: Sequence[tuple[float, float]],
+        *,
+        stroke: str = style.INK,
+        width: float = style.HAIRLINE,
+        dashes: str = "",
+        name: str = "",
+    ) -> None:
+        """Draw straight lines from each of `points` to the next."""
+        commands = "M" + "L".join(f"{number(x)},{number(y)}" for x, y in points)
+        self.path(commands, stroke=stroke, width=width, dashes=dashes, name=name)
 
     def text(  # noqa: PLR0913 - a place, a text and how to set it
         self,

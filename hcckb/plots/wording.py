@@ -168,8 +168,9 @@ def middle(values: Sequence[float]) -> float:
 
 
 def sentence(text: str) -> str:
-    """Return `text` on one line with a capital and a full stop."""
-    return capitalised(one_line(text).rstrip(".")) + "."
+    """Return `text` on one line with a capital and a full stop, unless it is a question."""
+    line = capitalised(one_line(text).rstrip("."))
+    return line if line.endswith("?") else line + "."
 
 
 def figure_title(result: PooledResult) -> str:

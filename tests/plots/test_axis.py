@@ -39,7 +39,7 @@ def test_the_share_inside_is_measured_on_the_scale_of_the_axis():
     [
         (0.45, 1.2, ["0.5", "0.6", "0.7", "0.8", "0.9", "1", "1.1"]),
         (0.2, 5, ["0.25", "0.5", "1", "2", "4"]),
-        (0.05, 20, ["0.0625", "0.25", "1", "4", "16"]),
+        (0.05, 20, ["0.1", "0.3", "1", "3", "10"]),
         (0.02, 3, ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"]),
         (0.001, 1000, ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]),
         (0.94, 1.06, ["0.94", "0.96", "0.98", "1.00", "1.02", "1.04", "1.06"]),
@@ -72,3 +72,8 @@ def _check(axis: Axis, null: float) -> None:
         assert all(x2 - x1 > w1 + w2 for (x1, w1), (x2, w2) in pairwise(spans))
         if axis.covers(null):
             assert any(math.isclose(t.value, null, abs_tol=1e-9) for t in ticks)
+
+
+def test_a_wide_axis_of_ratios_has_short_labels():
+    labels = [tick.label for tick in Axis(0.008, 25.0, 0.0, 400.0, log=True).ticks(10.5)]
+    assert labels == ["0.01", "0.03", "0.1", "0.3", "1", "3", "10"]

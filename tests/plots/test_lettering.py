@@ -63,3 +63,14 @@ def test_capitals_spare_names_like_mtor():
 
 def test_one_line_folds_line_breaks():
     assert one_line(" a\n b\t c ") == "a b c"
+
+
+@given(st.text(max_size=60), st.floats(10, 300))
+def test_a_text_cut_in_its_middle_fits_and_keeps_both_ends(text: str, width: float):
+    short = shorten(text, width, 12, middle=True)
+    assert text_width(short, 12) <= max(width, text_width("…", 12))
+    if short != text:
+        head, _, tail = short.partition("…") if "…" not in text else (short[:1], "", short[-1:])
+        assert "…" in short
+        assert text.startswith(head.rstrip("…"))
+        assert text.endswith(tail.lstrip("…"))

@@ -14,6 +14,7 @@ from hcckb.plots.wording import (
     numbers_for,
     p_value,
     rounded,
+    sentence,
     variance,
 )
 
@@ -63,3 +64,8 @@ def test_a_query_name_alone_is_no_title(seven):
 
 def test_an_unknown_measure_keeps_its_name_and_null(seven):
     assert measure_words(replace(seven, measure="ratio-of-rates")) == ("Ratio of rates", "Ratio of rates", 1.0)
+
+
+def test_a_sentence_ends_in_one_mark():
+    assert sentence("one arm  is shared.") == "One arm is shared."
+    assert sentence("are they counted twice?") == "Are they counted twice?"
