@@ -198,6 +198,15 @@ def test_query_is_documented_with_parameters_and_columns(name):
     assert not [w for w in wanted if f"`{w}`" not in found[name]]
 
 
+def test_tests_that_the_table_of_features_names_exist():
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    named = re.findall(r"\[`(\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", text)
+    assert len(named) > 40
+    for name, path in named:
+        place = ROOT / path
+        assert place.stem == f"test_{name}" or f"def test_{name}(" in place.read_text(encoding="utf-8"), (name, path)
+
+
 def test_public_names_are_documented():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert not [n for n in hcckb.__all__ if not re.search(rf"\bhcckb\.{n}\b|`{n}[`(]", text)]

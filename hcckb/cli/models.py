@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.selecting import Asked, selecting
+from hcckb.cli.selecting import Asked, selecting, short_measure
 from hcckb.errors import UsageError
 from hcckb.records import to_csv, to_json
 
@@ -27,15 +27,6 @@ class Prior(StrEnum):
     rhodes2015 = "rhodes2015"
     jeffreys = "jeffreys"
     flat = "flat"
-
-
-class CountMeasure(StrEnum):
-    """What a mixed model pools."""
-
-    odds_ratio = "odds-ratio"
-    proportion = "proportion"
-    incidence_rate_ratio = "incidence-rate-ratio"
-    incidence_rate = "incidence-rate"
 
 
 class Form(StrEnum):
@@ -98,7 +89,9 @@ def bayes(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 def glmm(  # noqa: PLR0913, PLR0917 - one parameter per option
     data: Annotated[Path, typer.Option(help="A CSV of counts: study and events of each arm.")],
-    measure: Annotated[CountMeasure, typer.Option(help="What is pooled.")],
+    measure: Annotated[
+        str, typer.Option(help="What is pooled: OR, incidence-rate-ratio, proportion or incidence-rate.")
+    ],
     form: Annotated[
         Form | None,
         typer.Option(
@@ -116,12 +109,26 @@ def glmm(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: hcckb glmm --data counts.csv --measure odds-ratio --form cm-el
     """
+    if level <= 0 or level >= 1:
+        raise UsageError(f"--level {level:g} must lie between 0 and 1: write 0.95 for 95 %.")
+    emit_glmm(data, measure, level, output_format, output, form=form.value if form else None, coding=coding)
+
+
+def emit_glmm(  # noqa: PLR0913 - what the two commands that fit such a model share
+    data: Path,
+    measure: str,
+    level: float,
+    output_format: o.Format,
+    output: Path | None,
+    *,
+    form: str | None = None,
+    coding: float = 0.5,
+) -> None:
+    """Fit a mixed model to a table of counts and write it."""
     from hcckb.analysis.glmm import glmm as pooled_by_glmm
     from hcckb.text.glmm import glmm_records, glmm_text, glmm_value
 
-    if level <= 0 or level >= 1:
-        raise UsageError(f"--level {level:g} must lie between 0 and 1: write 0.95 for 95 %.")
-    found = pooled_by_glmm(data, measure.value, form=form.value if form else None, coding=coding, level=level)
+    found = pooled_by_glmm(data, short_measure(measure), form=form, coding=coding, level=level)
     if output_format is o.Format.table:
         shown = glmm_text(found)
     elif output_format is o.Format.json:

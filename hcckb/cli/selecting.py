@@ -163,7 +163,7 @@ def _own(
 
 def _method(
     model: Annotated[
-        str, typer.Option(help="random, common, mantel-haenszel or peto for counts, rule:NAME (rule:kim2017).")
+        str, typer.Option(help="random, common, mantel-haenszel, peto or glmm for counts, rule:NAME (rule:kim2017).")
     ] = "random",
     tau2: Annotated[Tau2, typer.Option(help="Between-study variance.")] = Tau2.reml,
     ci: Annotated[Ci, typer.Option(help="Interval of the pooled estimate.")] = Ci.hksj,

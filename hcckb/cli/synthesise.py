@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hcckb.cli import options as o
+from hcckb.cli.models import emit_glmm
 from hcckb.cli.selecting import Asked, selecting
 from hcckb.errors import UsageError
 from hcckb.records import to_csv, to_json
@@ -43,6 +44,9 @@ def pool(
     from hcckb.analysis.rounding import rounding
     from hcckb.text import tables
 
+    if asked.given["model"] == "glmm":
+        _by_glmm(asked, figures=[*(plot or []), *(funnel or []), *(drapery or []), *(labbe or [])], by=by)
+        return
     table = asked.table()
     if by is not None:
         if plot or funnel or drapery or labbe:
@@ -55,6 +59,17 @@ def pool(
     asked.emit(
         lambda: tables.pooled_text(result, rounding(result)), result, lambda: tables.pooled_records([("", result)])
     )
+
+
+def _by_glmm(asked: Asked, figures: list[Path], by: str | None) -> None:
+    """Hand counts to the mixed model of `hcckb glmm`, in its usual form."""
+    if asked.data is None or asked.given["measure"] is None:
+        raise UsageError("--model glmm is for counts of your own: --data FILE.csv --measure OR; see hcckb glmm.")
+    if figures or by is not None:
+        raise UsageError("--model glmm has no effect per study: leave --by and the figures out; see hcckb glmm.")
+    asked.refuse_filters(asked.criteria())
+    given = asked.given
+    emit_glmm(asked.data, given["measure"], given["level"], asked.output_format, given["output"])
 
 
 def _groups_text(groups: list[tuple[str, PooledResult]]) -> str:

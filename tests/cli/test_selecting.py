@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.main import get_command
 
@@ -33,3 +35,25 @@ def test_own_table_and_query_are_refused_together(command, own):
 def test_argument_of_a_command_comes_before_the_query():
     params = get_command(app).commands["why"].params
     assert [p.name for p in params[:3]] == ["study", "name", "endpoint"]
+
+
+COUNTS = Path(__file__).resolve().parents[1] / "data" / "tables" / "bcg-counts.csv"
+
+
+def test_pool_by_glmm_is_the_mixed_model_in_its_usual_form(command):
+    asked = ("--data", COUNTS, "--measure", "OR", "-f", "json")
+    assert command("pool", *asked, "--model", "glmm").json() == command("glmm", *asked).json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("second-line-placebo", "--endpoint", "OS"),
+        ("--data", COUNTS),
+        ("--data", COUNTS, "--measure", "RD"),
+        ("--data", COUNTS, "--measure", "OR", "--by", "year"),
+        ("--data", COUNTS, "--measure", "OR", "--plot", "x.svg"),
+    ],
+)
+def test_glmm_of_what_it_cannot_pool_is_refused(command, wrong):
+    assert command("pool", *wrong, "--model", "glmm").code == 2
