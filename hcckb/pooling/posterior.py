@@ -66,14 +66,6 @@ class NormalModel:
         constant = 0.5 * (k - (self.mu_sd is None)) * math.log(2 * math.pi)
         return np.asarray(result - constant + self.prior.log_density(tau, self.v))
 
-    def log_likelihood_at(self, mu: float, tau: FloatArray) -> FloatArray:
-        """Log likelihood of one mu at each tau, shape (n,), with no prior."""
-        result = np.empty_like(tau)
-        for part in self._blocks(tau):
-            w = self._weights(tau[part])
-            result[part] = 0.5 * np.sum(np.log(w) - w * (self.y - mu) ** 2 - math.log(2 * math.pi), axis=1)
-        return result
-
     def _weights(self, tau: FloatArray) -> FloatArray:
         return np.asarray(1.0 / (self.v + (tau**2)[:, None]))
 

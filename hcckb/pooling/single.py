@@ -8,11 +8,12 @@ import numpy as np
 from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
 
 from hcckb.pooling.batch import FAR, Batch, FloatArray, checked_batch
-from hcckb.pooling.heterogeneity import TAU2_METHODS, checked_level, solve_q_of_one, unknown_estimator
+from hcckb.pooling.heterogeneity import TAU2_METHODS, checked_level, unknown_estimator
 from hcckb.pooling.intervals import EQUAL
 from hcckb.pooling.likelihood import tau2_likelihood_of_one
 from hcckb.pooling.pooled import Pooled
 from hcckb.pooling.powers import OneSet, Powers
+from hcckb.pooling.q_roots import solve_q_of_one
 
 
 def one_batch(y: FloatArray, v: FloatArray) -> Batch:
