@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hcckb.plots import style
 from hcckb.plots.axis import Axis
-from hcckb.plots.networks import draw_end, heading, words
+from hcckb.plots.network_parts import draw_end, heading, words
 from hcckb.plots.svg import Canvas, draw_title
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hcckb.plots import style
 from hcckb.plots.lettering import shorten, text_width
-from hcckb.plots.networks import draw_end, heading, ranked, shade, words
+from hcckb.plots.network_parts import draw_end, heading, ranked, shade, words
 from hcckb.plots.svg import Canvas, draw_title
 from hcckb.plots.wording import rounded
 

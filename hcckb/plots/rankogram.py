@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hcckb.errors import UsageError
 from hcckb.plots import style
 from hcckb.plots.lettering import wrap
-from hcckb.plots.networks import draw_end, heading
+from hcckb.plots.network_parts import draw_end, heading
 from hcckb.plots.svg import Canvas, draw_title
 
 if TYPE_CHECKING:

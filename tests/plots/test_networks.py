@@ -13,8 +13,9 @@ from hcckb.evidence import select
 from hcckb.plots.network_forest import network_forest_svg
 from hcckb.plots.network_funnel import adjusted_funnel_svg
 from hcckb.plots.network_graph import graph_svg
+from hcckb.plots.network_parts import shade
 from hcckb.plots.network_tiles import heat_svg, league_svg
-from hcckb.plots.networks import save_network, shade
+from hcckb.plots.networks import save_network
 from hcckb.plots.rankogram import rankogram_svg
 from hcckb.usertable_network import read_network_table
 
