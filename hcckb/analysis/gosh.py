@@ -89,14 +89,30 @@ def gosh(table: EvidenceTable, *, subsets: int | None = None, seed: int = 1, **m
         subsets=asked,
         rng=np.random.default_rng(seed),
     )
+    cuts = (0.0, 0.25, 0.5, 0.75, 1.0)
+    return GoshResult(
+        pooled=result,
+        subsets=len(found),
+        every=found.every,
+        seed=None if found.every else seed,
+        estimate_quantiles=_back(result, np.quantile(found.estimate, cuts)),
+        i2_quantiles=tuple(float(x) for x in np.quantile(found.i2, cuts)),
+        rows=_rows(result, found),
+        notes=_notes(result, found, seed, drawn_by_itself=subsets is None and not found.every),
+        found=found,
+    )
+
+
+def _back(result: PooledResult, values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(x) for x in (np.exp(values) if result.scale == "log" else values))
+
+
+def _rows(result: PooledResult, found: Gosh) -> tuple[GoshStudy, ...]:
+    """Say of each study what subsets with it and without it give."""
     split = gosh_split(found)
-
-    def back(values: FloatArray) -> tuple[float, ...]:
-        return tuple(float(x) for x in (np.exp(values) if result.scale == "log" else values))
-
     names = ("study", "year", "experimental", "comparator", "source", "estimate_iri")
-    both = zip(result.rows, back(split.estimate_with), back(split.estimate_without), strict=True)
-    rows = tuple(
+    both = zip(result.rows, _back(result, split.estimate_with), _back(result, split.estimate_without), strict=True)
+    return tuple(
         GoshStudy(
             **{name: getattr(row, name) for name in names},
             estimate_with=with_,
@@ -105,18 +121,6 @@ def gosh(table: EvidenceTable, *, subsets: int | None = None, seed: int = 1, **m
             i2_without=float(split.i2_without[i]),
         )
         for i, (row, with_, without) in enumerate(both)
-    )
-    cuts = (0.0, 0.25, 0.5, 0.75, 1.0)
-    return GoshResult(
-        pooled=result,
-        subsets=len(found),
-        every=found.every,
-        seed=None if found.every else seed,
-        estimate_quantiles=back(np.quantile(found.estimate, cuts)),
-        i2_quantiles=tuple(float(x) for x in np.quantile(found.i2, cuts)),
-        rows=rows,
-        notes=_notes(result, found, seed, drawn_by_itself=subsets is None and not found.every),
-        found=found,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from hcckb.analysis.pool import pool
 from hcckb.evidence import EvidenceTable
+from hcckb.pooling.multiverse import Specifications
 from hcckb.pooling.multiverse import multiverse as multiverse_arrays
 from hcckb.results import PooledResult
 
@@ -121,7 +122,28 @@ def multiverse(variants: Sequence[Variant], *, level: float = 0.95) -> Multivers
         se[i, : r.k] = [row.se for row in r.rows]
         mask[i, : r.k] = [j != gone for j in range(r.k)]
     found = multiverse_arrays(y, se**2, mask, level=level)
-    log = kept[0][1].scale == "log"
+    rows = _specifications(found, sets)
+    choices, levels = _matters(rows, found.estimate)
+    rows.sort(key=lambda s: (s.estimate, s.estimator, s.ci_method, s.left_out, s.lines, s.view))
+    estimates = [s.estimate for s in rows]
+    return MultiverseResult(
+        pooled=kept[0][1],
+        specifications=tuple(rows),
+        share_excluding_null=float(np.mean([s.excludes_null for s in rows])),
+        estimate_lower=estimates[0],
+        estimate_median=float(np.median(estimates)),
+        estimate_upper=estimates[-1],
+        choices=choices,
+        levels=levels,
+        notes=(*notes, "Specifications are choices, not draws: a share of them is no probability."),
+    )
+
+
+def _specifications(
+    found: Specifications, sets: Sequence[tuple[Variant, PooledResult, int | None]]
+) -> list[Specification]:
+    """Name what was pooled in each row of `found`, on the scale of the measure."""
+    log = sets[0][1].scale == "log"
     ends = [np.exp(x) if log else x for x in (found.estimate, found.ci_lower, found.ci_upper)]
     rows = []
     for i in range(len(found)):
@@ -143,20 +165,7 @@ def multiverse(variants: Sequence[Variant], *, level: float = 0.95) -> Multivers
                 excludes_null=bool(found.ci_lower[i] > 0 or found.ci_upper[i] < 0),
             )
         )
-    choices, levels = _matters(rows, found.estimate)
-    rows.sort(key=lambda s: (s.estimate, s.estimator, s.ci_method, s.left_out, s.lines, s.view))
-    estimates = [s.estimate for s in rows]
-    return MultiverseResult(
-        pooled=kept[0][1],
-        specifications=tuple(rows),
-        share_excluding_null=float(np.mean([s.excludes_null for s in rows])),
-        estimate_lower=estimates[0],
-        estimate_median=float(np.median(estimates)),
-        estimate_upper=estimates[-1],
-        choices=choices,
-        levels=levels,
-        notes=(*notes, "Specifications are choices, not draws: a share of them is no probability."),
-    )
+    return rows
 
 
 def _distinct(variants: Sequence[Variant], level: float) -> tuple[list[tuple[Variant, PooledResult]], list[str]]:

@@ -19,11 +19,11 @@ from hcckb.analysis.network_rows import (
     most_connected,
     network_row,
     parts_of,
-    provenance_of,
     small_is_good,
     studies_of,
 )
 from hcckb.analysis.pool import RATIOS
+from hcckb.analysis.provenance import provenance_of
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import PoolingError
 from hcckb.evidence import EvidenceTable

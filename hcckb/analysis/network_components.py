@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from hcckb.analysis.network import NetworkMethod
 from hcckb.analysis.network_results import ComponentEffect, ComponentResult
-from hcckb.analysis.network_rows import comparable, effects_of, network_row, provenance_of, studies_of
+from hcckb.analysis.network_rows import comparable, effects_of, network_row, studies_of
 from hcckb.analysis.pool import RATIOS
+from hcckb.analysis.provenance import provenance_of
 from hcckb.errors import UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.effects import back_transform
@@ -51,11 +52,7 @@ def components(
         raise UsageError(f"a component network estimates tau2 by DL, not by {how.tau2}. Leave --tau2 out.")
     part = comparable(table)
     names, rows = part.names, part.rows
-    held = {c.strip().casefold(): c.strip() for name in names for c in name.split(separator)}
-    if inactive is None:
-        without: str | None = next((held[c] for c in INACTIVE if c in held), None)
-    else:
-        without = held.get(inactive.casefold(), inactive)
+    without = _inactive(names, separator, inactive)
     effects = effects_of(rows)
     fitted = pool_components(
         [names.index(r.experimental) for r in rows],
@@ -98,6 +95,14 @@ def components(
         title=f"{part.table.title}: {rows[0].endpoint.replace('-', ' ')}".removesuffix(": "),
         provenance=MappingProxyType(provenance_of(part.table)),
     )
+
+
+def _inactive(names: Sequence[str], separator: str, asked: str | None) -> str | None:
+    """Find the component without effect: the one asked for, or the first that is known to be inactive."""
+    held = {c.strip().casefold(): c.strip() for name in names for c in name.split(separator)}
+    if asked is not None:
+        return held.get(asked.casefold(), asked)
+    return next((held[c] for c in INACTIVE if c in held), None)
 
 
 def _effect(found: Effect, scale: str) -> ComponentEffect:

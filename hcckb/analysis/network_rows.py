@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from scipy.special import ndtri
@@ -148,20 +147,3 @@ def network_row(row: EvidenceRow, analysis_value: float, se: float) -> NetworkRo
         locator=row.locator,
         estimate_iri=row.estimate_iri,
     )
-
-
-def provenance_of(table: EvidenceTable) -> dict[str, str]:
-    """Say where a table comes from."""
-    asked = " ".join(f"{k}={v}" for k, v in table.asked.items())
-    cutoffs = [r.data_cutoff for r in table.rows if r.data_cutoff]
-    try:
-        software_version = version("hcckb")
-    except PackageNotFoundError:  # a checkout that is not installed
-        software_version = "unreleased"
-    return {
-        "kb_version": table.kb_version,
-        "query": f"{table.query} {asked}".strip(),
-        "software": "hcckb",
-        "software_version": software_version,
-        "data_cutoff": f"{min(cutoffs)} to {max(cutoffs)}" if cutoffs else "not curated",
-    }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from hcckb.analysis.cells import CELL_MODELS, pool_cells
+from hcckb.analysis.provenance import provenance_of
 from hcckb.analysis.scales import RATIOS, Scale, effects_of
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UsageError
@@ -330,7 +330,7 @@ def _result(
         dropped=tuple(Dropped(p.study, p.reason, p.estimate_iri, p.step) for p in table.passed_over),
         warnings=warnings,
         title=title_of(table),
-        provenance=_provenance(table),
+        provenance=provenance_of(table),
     )
 
 
@@ -363,29 +363,3 @@ def _row(row: EvidenceRow, analysis_value: float, se: float, weight: float) -> P
         resolution=row.resolution,
         resolution_reason=row.resolution_reason,
     )
-
-
-def _provenance(table: EvidenceTable) -> dict[str, str]:
-    asked = " ".join(f"{k}={v}" for k, v in table.asked.items())
-    cutoffs = [r.data_cutoff for r in table.rows if r.data_cutoff]
-    try:
-        software_version = version("hcckb")
-    except PackageNotFoundError:  # a checkout that is not installed
-        software_version = "unreleased"
-    told = {
-        "kb_version": table.kb_version,
-        "query": f"{table.query} {asked}".strip(),
-        "software": "hcckb",
-        "software_version": software_version,
-    }
-    if table.kb_version:
-        told["data_cutoff"] = _cutoffs(cutoffs, len(table.rows))
-    return told
-
-
-def _cutoffs(cutoffs: Sequence[str], k: int) -> str:
-    """Say from when to when the data were cut off, and for how many of the estimates that is curated."""
-    if not cutoffs:
-        return "not curated"
-    span = min(cutoffs) if min(cutoffs) == max(cutoffs) else f"{min(cutoffs)} to {max(cutoffs)}"
-    return span if len(cutoffs) == k else f"{span} ({len(cutoffs)} of {k} estimates; others not curated)"
