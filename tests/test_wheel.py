@@ -57,6 +57,14 @@ def test_the_wheel_holds_data_ontology_and_queries_and_nothing_of_the_checkout(w
     assert not [n for n in names if "__pycache__" in n or "/tests/" in n]
 
 
+def test_the_wheel_holds_the_templates_of_the_report(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    folder = ROOT / "hcckb" / "report" / "templates"
+    shipped = {f.relative_to(ROOT).as_posix() for f in folder.rglob("*") if f.is_file()}
+    assert shipped
+    assert shipped <= names, sorted(shipped - names)
+
+
 def test_the_wheel_declares_its_command_types_and_licence(unpacked):
     (info,) = unpacked.glob("hcckb-*.dist-info")
     assert "hcckb = hcckb.cli:main" in (info / "entry_points.txt").read_text(encoding="utf-8")
@@ -94,3 +102,12 @@ def test_the_wheel_draws_a_figure(unpacked, tmp_path):
     ran = run(unpacked, tmp_path, "pool", "second-line-placebo-vegfr", "--endpoint", "OS", "--plot", "forest.svg")
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "forest.svg").stat().st_size > 1000
+
+
+def test_the_wheel_writes_a_report(unpacked, tmp_path):
+    ran = run(unpacked, tmp_path, "report", "second-line-placebo-vegfr", "--endpoint", "OS", "-o", "x.html")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "wrote x.html\n")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "0.78" in page
+    assert "<svg" in page
