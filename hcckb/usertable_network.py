@@ -11,6 +11,7 @@ from pathlib import Path
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import DataError, TableError, UsageError
 from hcckb.evidence import EvidenceTable, PassedOver
+from hcckb.measures import measure_named
 
 RATIOS = ("hazard-ratio", "odds-ratio", "risk-ratio")
 NETWORK_MEASURES = (*RATIOS, "risk-difference", "mean-difference", "generic")
@@ -87,18 +88,18 @@ class _Table:
         return record[column]
 
 
-def read_network_table(path: Path, measure: str) -> EvidenceTable:
+def read_network_table(path: str | Path, measure: str) -> EvidenceTable:
     """Read a user's CSV of a network.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         CSV with a header. Contrasts, treatment 1 against treatment 2: `study, treatment1, treatment2, value,
         ci_lower, ci_upper` and optionally `ci_level`, or `study, treatment1, treatment2, te, sete` (logs for
         ratios). Arms: `study, treatment, events, n` for odds ratios, risk ratios and risk differences; `study,
         treatment, mean, sd, n` for mean differences. Optional: `year`, `source`, and with contrasts `n1`, `n2`.
     measure : str
-        One of :data:`NETWORK_MEASURES`.
+        One of :data:`NETWORK_MEASURES`, or its short name.
 
     Returns
     -------
@@ -117,6 +118,7 @@ def read_network_table(path: Path, measure: str) -> EvidenceTable:
     UsageError
         If there is no such measure for a network.
     """
+    path, measure = Path(path), measure_named(measure)
     if measure not in NETWORK_MEASURES:
         raise UsageError(f"--measure {measure!r} is not one of a network: {', '.join(NETWORK_MEASURES)}.")
     table = _Table(path)

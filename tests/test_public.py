@@ -48,6 +48,55 @@ def test_five_calls_lead_from_files_to_a_figure(tmp_path):
     assert (tmp_path / "forest.svg").read_text(encoding="utf-8").lstrip().startswith("<")
 
 
+def test_every_analysis_takes_a_table_or_a_result_from_the_front_door():
+    kb = hcckb.load()
+    table = hcckb.select(kb, "second-line-placebo-vegfr", endpoint="OS")
+    result = hcckb.pool(table)
+    assert len(hcckb.influence(table).rows) == len(hcckb.cumulative(table).rows) == result.k
+    assert hcckb.regress(table, ["year"]).coefficients[1].name == "year"
+    rounded = hcckb.rounding(result)
+    assert rounded.estimate_lower < result.estimate < rounded.estimate_upper
+    assert hcckb.gosh(table, tau2="DL").subsets == 2**result.k - 1
+    assert hcckb.bayes(table, prior=hcckb.prior("half-cauchy", scale=0.5)).pooled.k == result.k
+    found = hcckb.absolute(result, hcckb.printed_medians(kb, table), months=[12])
+    assert found.pooled == result
+    assert hcckb.grade(result).certainty == "not rated"
+
+
+def test_a_lone_table_is_a_multiverse_and_the_graph_has_more_of_them():
+    kb = hcckb.load()
+    asked = {"endpoint": "OS"}
+    table = hcckb.select(kb, "second-line-placebo-vegfr", **asked)
+    alone = hcckb.multiverse(table)
+    assert {(s.view, s.lines) for s in alone.specifications} == {("as given", "all")}
+    variants = hcckb.variants(kb, "second-line-placebo-vegfr", **asked)
+    assert [(v.view, v.lines) for v in variants] == [
+        (view, lines) for lines in ("all", "only") for view in ("resolved", "as printed")
+    ]
+    assert variants[0].table == table
+    assert [v.view for v in hcckb.variants(kb, "second-line-placebo-vegfr", **asked, as_printed=True, only=True)] == [
+        "as printed"
+    ]
+
+
+def test_tables_of_ones_own_are_read_by_a_path_in_text_and_a_short_measure(tmp_path):
+    path = tmp_path / "counts.csv"
+    header = "study,events_experimental,n_experimental,events_comparator,n_comparator"
+    path.write_text(f"{header}\nA,3,40,7,41\nB,0,30,4,29\nC,5,60,9,58\n", encoding="utf-8")
+    assert hcckb.read_table(str(path), "OR").rows[0].measure == "odds-ratio"
+    assert hcckb.glmm(str(path), "OR").measure == "odds-ratio"
+    arms = tmp_path / "network.csv"
+    arms.write_text("study,treatment,events,n\nA,x,3,40\nA,y,7,41\nB,x,2,30\nB,z,4,29\n", encoding="utf-8")
+    assert hcckb.network(hcckb.read_network_table(str(arms), "OR")).treatments == ("x", "y", "z")
+    medians = tmp_path / "medians.csv"
+    medians.write_text("study,median,n\nA,8.1,100\nB,9.5,80\nC,7.2,120\n", encoding="utf-8")
+    assert hcckb.medians(str(medians)).k == 3
+    assert hcckb.convert([0.5], "OR", "RR", 0.3).to == "risk-ratio"
+    ratings = tmp_path / "ratings.toml"
+    ratings.write_text('start = "high"\n', encoding="utf-8")
+    assert hcckb.read_ratings(str(ratings)) == {"start": "high"}
+
+
 def test_every_error_derives_from_one_and_has_the_documented_exit_code():
     found = {c.__name__: c.exit_code for c in vars(errors).values() if isinstance(c, type) and c is not errors.Iterable}
     assert found == {

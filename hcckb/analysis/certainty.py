@@ -98,12 +98,12 @@ def certainty(result: PooledResult, ratings: Mapping[str, Any] | None = None) ->
     )
 
 
-def read_ratings(path: Path) -> dict[str, Any]:
+def read_ratings(path: str | Path) -> dict[str, Any]:
     """Read ratings from a TOML file.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         `start`, `rater`, and one table for each domain with `rating` and `reason`; `template` writes one to fill in.
 
     Raises
@@ -112,7 +112,7 @@ def read_ratings(path: Path) -> dict[str, Any]:
         If the file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Name a TOML file; --template writes one.") from None
     except tomllib.TOMLDecodeError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hcckb.errors import UsageError
+from hcckb.measures import measure_named
 from hcckb.pooling import conversions as to
 from hcckb.pooling.columns import FloatArray
 
@@ -71,7 +72,7 @@ def convert(values: Sequence[float], measure: str, other: str, baseline_risk: fl
     values : sequence of float
         Estimates or limits.
     measure, other : str
-        From and to: a pair of :data:`AT_RISK` or :data:`WITHOUT_RISK`.
+        From and to: a pair of :data:`AT_RISK` or :data:`WITHOUT_RISK`, or short names of them.
     baseline_risk : float, optional
         Risk in the comparator arm, in (0, 1), for the pairs of :data:`AT_RISK`.
 
@@ -86,6 +87,7 @@ def convert(values: Sequence[float], measure: str, other: str, baseline_risk: fl
     -----
     Formulas and sources: `hcckb.pooling.conversions`.
     """
+    measure, other = measure_named(measure), measure_named(other)
     pair = (measure, other)
     if pair not in AT_RISK and pair not in WITHOUT_RISK:
         known = "; ".join(f"{a} to {b}" for a, b in (*AT_RISK, *WITHOUT_RISK))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hcckb.errors import DataError, EmptySelectionError, TableError, UsageError
+from hcckb.measures import measure_named
 from hcckb.pooling.counts import two_arms
 from hcckb.pooling.glmm import FORMS, RATE_FORMS, glmm_odds_ratio, glmm_proportion, glmm_rate, glmm_rate_ratio
 from hcckb.pooling.glmm_result import GlmmPooled
@@ -55,15 +56,17 @@ class GlmmResult:
     source: str
 
 
-def glmm(path: Path, measure: str, *, form: str | None = None, coding: float = 0.5, level: float = 0.95) -> GlmmResult:
+def glmm(
+    path: str | Path, measure: str, *, form: str | None = None, coding: float = 0.5, level: float = 0.95
+) -> GlmmResult:
     """Pool a user's CSV of counts in a mixed model, without continuity correction.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         CSV with `study` and the columns of `COLUMNS` for the measure.
     measure : str
-        A key of `COLUMNS`.
+        A key of `COLUMNS`, or its short name.
     form : str, optional
         One of `hcckb.pooling.glmm.FORMS`, "cm-el" by default; only where two arms are compared.
     coding : float
@@ -80,6 +83,7 @@ def glmm(path: Path, measure: str, *, form: str | None = None, coding: float = 0
     PoolingError, ConvergenceError
         As :func:`hcckb.pooling.glmm.glmm_odds_ratio`.
     """
+    path, measure = Path(path), measure_named(measure)
     if measure not in COLUMNS:
         raise UsageError(f"--measure {measure!r} is not one of: {', '.join(COLUMNS)}.")
     form = _form(measure, form)

@@ -39,12 +39,12 @@ class PooledMedian:
     title: str
 
 
-def pool_medians(path: Path, *, weighted: bool = True, level: float = 0.95) -> PooledMedian:
+def pool_medians(path: str | Path, *, weighted: bool = True, level: float = 0.95) -> PooledMedian:
     """Pool the medians of a CSV by their weighted median.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         CSV with columns `study, median, n`.
     weighted : bool
         Count each study by its participants; otherwise all alike.
@@ -60,6 +60,7 @@ def pool_medians(path: Path, *, weighted: bool = True, level: float = 0.95) -> P
     PoolingError
         If `level` is not in (0, 1).
     """
+    path = Path(path)
     sheet = read_sheet(path)
     rows = _rows(sheet)
     found = median_of_medians([r.median for r in rows], [r.n for r in rows], weighted=weighted, level=level)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hcckb.analysis.pool import pool
-from hcckb.evidence import EvidenceTable
+from hcckb.errors import HcckbError
+from hcckb.evidence import EvidenceTable, select
 from hcckb.pooling.multiverse import Specifications
 from hcckb.pooling.multiverse import multiverse as multiverse_arrays
 from hcckb.results import PooledResult
+from hcckb.store import Store
 
 NOBODY = "(none)"
 CHOICES = ("estimator", "ci_method", "left_out", "lines", "view")
@@ -91,14 +94,50 @@ class MultiverseResult:
     notes: tuple[str, ...]
 
 
-def multiverse(variants: Sequence[Variant], *, level: float = 0.95) -> MultiverseResult:
+def variants(store: Store, /, query: str | None = None, **asked: Any) -> list[Variant]:
+    """Select once for each view of the graph and each reading of the line of therapy.
+
+    Parameters
+    ----------
+    store, query, **asked
+        As for :func:`hcckb.evidence.select`. `as_printed=True` and `only=True` leave out the other view or reading.
+
+    Returns
+    -------
+    list of Variant
+        Resolved before as printed, all studies that admit the line before those of that line only.
+
+    Raises
+    ------
+    HcckbError
+        As :func:`hcckb.evidence.select`, for the first selection; of a query without a line of therapy the reading
+        that keeps to one line is left out.
+    """
+    views = ("as printed",) if asked.get("as_printed") else ("resolved", "as printed")
+    lines = ("only",) if asked.get("only") else ("all", "only")
+    found: list[Variant] = []
+    for line in lines:
+        for view in views:
+            chosen = {**asked, "as_printed": view == "as printed", "only": line == "only"}
+            try:
+                table = select(store, query, **chosen)
+            except HcckbError:
+                # A selection without a line of therapy has no reading that keeps to it.
+                if not found or line != "only":
+                    raise
+                continue
+            found.append(Variant(view=view, lines=line, table=table))
+    return found
+
+
+def multiverse(variants: EvidenceTable | Sequence[Variant], *, level: float = 0.95) -> MultiverseResult:
     """Pool each variant, whole and without each study, by every estimator of tau2 and every interval.
 
     Parameters
     ----------
-    variants : sequence of Variant
-        Selections of one endpoint and one measure; the first is the main one. A variant whose estimates are
-        those of an earlier one is left out and said so.
+    variants : EvidenceTable or sequence of Variant
+        One table, or what :func:`variants` gives: selections of one endpoint and one measure; the first is the main
+        one. A variant whose estimates are those of an earlier one is left out and said so.
     level : float
         Level of the intervals.
 
@@ -113,6 +152,8 @@ def multiverse(variants: Sequence[Variant], *, level: float = 0.95) -> Multivers
     Specifications are choices that could be defended, not draws: a share of them is no probability.
     Formulas and sources: `hcckb.pooling.multiverse.multiverse`.
     """
+    if isinstance(variants, EvidenceTable):
+        variants = [Variant(view="as given", lines="all", table=variants)]
     kept, notes = _distinct(variants, level)
     sets = [(v, r, gone) for v, r in kept for gone in (None, *(range(r.k) if r.k > 2 else ()))]
     width = max(r.k for _, r in kept)
@@ -170,8 +211,6 @@ def _specifications(
 
 def _distinct(variants: Sequence[Variant], level: float) -> tuple[list[tuple[Variant, PooledResult]], list[str]]:
     """Pool each variant once, to have it checked; drop those that cannot be pooled or repeat another."""
-    from hcckb.errors import HcckbError
-
     kept: list[tuple[Variant, PooledResult]] = []
     notes = []
     seen: dict[frozenset[tuple[object, ...]], Variant] = {}

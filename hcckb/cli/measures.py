@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.selecting import short_measure
 from hcckb.records import plain, to_csv, to_json
 
 
@@ -51,7 +50,7 @@ def convert(
     from hcckb.analysis.convert import convert as convert_numbers
     from hcckb.text.measures import conversion_text
 
-    found = convert_numbers(values, short_measure(measure), short_measure(to), baseline_risk)
+    found = convert_numbers(values, measure, to, baseline_risk)
     if output_format is o.Format.table:
         text = conversion_text(found)
     elif output_format is o.Format.json:

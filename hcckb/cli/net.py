@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.selecting import Asked, selecting, short_measure
+from hcckb.cli.selecting import Asked, selecting
 from hcckb.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _table(asked: Asked, of: Of) -> EvidenceTable:
     measure = asked.given["measure"]
     if measure is None:
         raise UsageError(f"--data needs --measure: {', '.join(NETWORK_MEASURES)}.")
-    return read_network_table(asked.data, short_measure(measure))
+    return read_network_table(asked.data, measure)
 
 
 def _refuse_beside_components(parts: bool, reference: str | None, figures: Mapping[str, Path]) -> None:

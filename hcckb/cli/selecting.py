@@ -51,30 +51,6 @@ def requested(query: str | None, options: Mapping[str, Any], params: list[str] |
     return asked
 
 
-_SHORT = {
-    "HR": "hazard-ratio",
-    "OR": "odds-ratio",
-    "RR": "risk-ratio",
-    "RD": "risk-difference",
-    "ASD": "arcsine-difference",
-    "MD": "mean-difference",
-    "SMD": "standardised-mean-difference",
-    "ROM": "ratio-of-means",
-    "IRR": "incidence-rate-ratio",
-    "IRD": "incidence-rate-difference",
-    "IR": "incidence-rate",
-}
-
-
-def short_measure(name: str) -> str:
-    """Write out the short name of a measure.
-
-    >>> short_measure("HR")
-    'hazard-ratio'
-    """
-    return _SHORT.get(name, name)
-
-
 class Tau2(StrEnum):
     """Estimators of the between-study variance."""
 
@@ -268,7 +244,7 @@ class Asked:
         measure = self.given["measure"]
         if measure is None:
             raise UsageError(f"--data needs --measure: {', '.join(MEASURES)}.")
-        return read_table(data, short_measure(measure), **self._own_options())
+        return read_table(data, measure, **self._own_options())
 
     def _own_options(self) -> dict[str, Any]:
         """Give the options of a user's own table as they are, None where absent."""

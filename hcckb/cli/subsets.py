@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hcckb.cli import options as o
 from hcckb.cli.selecting import Asked, selecting
-
-if TYPE_CHECKING:
-    from hcckb.analysis.multiverse import Variant
 
 
 @selecting(pooling=True)
@@ -59,10 +56,15 @@ def multiverse(
     Example: hcckb multiverse second-line-placebo --endpoint OS --plot curve.svg
     """
     from hcckb.analysis.multiverse import multiverse as analyse
+    from hcckb.analysis.multiverse import variants
     from hcckb.records import plain
     from hcckb.text import subsets as texts
 
-    found = analyse(_variants(asked), level=level)
+    if asked.data is not None:
+        found = analyse(asked.table(), level=level)
+    else:
+        criteria = asked.criteria()
+        found = analyse(variants(asked.store(), asked.query, **criteria), level=level)
     if plot:
         from hcckb.plots.curve import curve_svg
         from hcckb.plots.render import write_figure
@@ -74,30 +76,3 @@ def multiverse(
         found,
         lambda: ([plain(row) for row in found.specifications], texts.MULTIVERSE_COLUMNS),
     )
-
-
-def _variants(asked: Asked) -> list[Variant]:
-    """Select once for each view and each reading of the line of therapy; a table of the user's own is one."""
-    from hcckb.analysis.multiverse import Variant
-    from hcckb.errors import HcckbError
-    from hcckb.evidence import select
-
-    if asked.data is not None:
-        return [Variant(view="as given", lines="all", table=asked.table())]
-    criteria = asked.criteria()
-    store = asked.store()
-    views = ("as printed",) if criteria.get("as_printed") else ("resolved", "as printed")
-    lines = ("only",) if criteria.get("only") else ("all", "only")
-    found: list[Variant] = []
-    for line in lines:
-        for view in views:
-            chosen = {**criteria, "as_printed": view == "as printed", "only": line == "only"}
-            try:
-                table = select(store, asked.query, **chosen)
-            except HcckbError:
-                # A selection without a line of therapy has no reading that keeps to it.
-                if not found or line != "only":
-                    raise
-                continue
-            found.append(Variant(view=view, lines=line, table=table))
-    return found

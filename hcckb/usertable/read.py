@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hcckb.errors import TableError, UsageError
 from hcckb.evidence import EvidenceTable
+from hcckb.measures import measure_named
 from hcckb.pooling.proportions import TRANSFORMS
 from hcckb.pooling.rates import RATE_TRANSFORMS
 from hcckb.usertable import arms, effects
@@ -46,7 +47,7 @@ _ZERO_FREE = frozenset({*COUNT_MEASURES, *RATE_MEASURES})
 
 
 def read_table(
-    path: Path,
+    path: str | Path,
     measure: str,
     transform: str | None = None,
     *,
@@ -58,12 +59,13 @@ def read_table(
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         CSV with a header: `study` and what `docs/commands.md` lists for the measure. Optional everywhere: `year`,
         `n_experimental`, `n_comparator`, `experimental`, `comparator`, `endpoint`, `source`. Blank rows count as
         rows and are passed by.
     measure : str
-        One of :data:`MEASURES`. Odds and risk ratios come from counts where the header has their columns.
+        One of :data:`MEASURES`, or its short name: HR, OR, RR, MD ... Odds and risk ratios come from counts where the
+        header has their columns.
     transform : str, optional
         Scale on which proportions ("logit" by default) or rates ("log" by default) of single arms are pooled.
     correction, add, double_zero : str, float, str, optional
@@ -90,6 +92,7 @@ def read_table(
     UsageError
         If the measure, the transformation or a correction is not one of these, or is none of this measure.
     """
+    path, measure = Path(path), measure_named(measure)
     _check_names(measure, transform)
     _check_correction(measure, correction, add, double_zero)
     sheet = read_sheet(path)
