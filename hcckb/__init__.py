@@ -46,14 +46,16 @@ if TYPE_CHECKING:
     from hcckb.evidence import EvidenceTable, flow, select, why
     from hcckb.export import export as export_graph
     from hcckb.plots import save_bubble as bubble
+    from hcckb.plots import save_drapery as drapery
     from hcckb.plots import save_flow as flow_diagram
     from hcckb.plots import save_forest as forest
     from hcckb.plots import save_funnel as funnel
+    from hcckb.plots import save_labbe as labbe
     from hcckb.plots import save_radial as radial
     from hcckb.plots import save_subgroup_forest as subgroup_forest
     from hcckb.plots.networks import save_network as network_figure
     from hcckb.queries import library, named, run
-    from hcckb.report import pooled_report, write_report
+    from hcckb.report import network_report, pooled_report, write_report
     from hcckb.reproduction import reproduce
     from hcckb.results import PooledResult
     from hcckb.store import Store, load
@@ -76,6 +78,7 @@ _HOME = {
     "components": "hcckb.analysis.network_components",
     "convert": "hcckb.analysis.convert",
     "cumulative": "hcckb.analysis.sensitivity",
+    "drapery": "hcckb.plots:save_drapery",
     "evalue": "hcckb.analysis.evalue:evalues",
     "export_graph": "hcckb.export:export",
     "flow": "hcckb.evidence",
@@ -86,6 +89,7 @@ _HOME = {
     "gosh": "hcckb.analysis.gosh",
     "grade": "hcckb.analysis.certainty:certainty",
     "influence": "hcckb.analysis.sensitivity",
+    "labbe": "hcckb.plots:save_labbe",
     "library": "hcckb.queries",
     "load": "hcckb.store",
     "medians": "hcckb.analysis.medians:pool_medians",
@@ -94,6 +98,7 @@ _HOME = {
     "named": "hcckb.queries",
     "network": "hcckb.analysis.network",
     "network_figure": "hcckb.plots.networks:save_network",
+    "network_report": "hcckb.report",
     "networks": "hcckb.analysis.network",
     "pool": "hcckb.analysis.pool",
     "pool_by": "hcckb.analysis.pool",
@@ -133,6 +138,7 @@ __all__ = [
     "components",
     "convert",
     "cumulative",
+    "drapery",
     "evalue",
     "export_graph",
     "flow",
@@ -143,6 +149,7 @@ __all__ = [
     "gosh",
     "grade",
     "influence",
+    "labbe",
     "library",
     "load",
     "medians",
@@ -151,6 +158,7 @@ __all__ = [
     "named",
     "network",
     "network_figure",
+    "network_report",
     "networks",
     "pool",
     "pool_by",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.selecting import Asked, selecting, short_measure
+from hcckb.cli.selecting import Asked, selecting
 from hcckb.errors import UsageError
 from hcckb.records import to_csv, to_json
 
@@ -128,7 +128,7 @@ def emit_glmm(  # noqa: PLR0913 - what the two commands that fit such a model sh
     from hcckb.analysis.glmm import glmm as pooled_by_glmm
     from hcckb.text.glmm import glmm_records, glmm_text, glmm_value
 
-    found = pooled_by_glmm(data, short_measure(measure), form=form, coding=coding, level=level)
+    found = pooled_by_glmm(data, measure, form=form, coding=coding, level=level)
     if output_format is o.Format.table:
         shown = glmm_text(found)
     elif output_format is o.Format.json:

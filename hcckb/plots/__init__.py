@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from hcckb.results import PooledResult
     from hcckb.usertable import CountsRow
 
-__all__ = ["save_bubble", "save_flow", "save_forest", "save_funnel", "save_radial", "save_subgroup_forest"]
+__all__ = [
+    "save_bubble",
+    "save_drapery",
+    "save_flow",
+    "save_forest",
+    "save_funnel",
+    "save_labbe",
+    "save_radial",
+    "save_subgroup_forest",
+]
 
 
 def save_forest(result: PooledResult, path: str | Path, *, options: ForestOptions | None = None) -> Path:
