@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from hcckb.analysis.network import NetworkMethod
 from hcckb.analysis.network_results import ComponentEffect, ComponentResult
@@ -80,21 +81,22 @@ def components(
         tau2=fitted.tau2,
         components=tuple(_effect(e, scale) for e in fitted.components),
         treatments=tuple(_effect(e, scale) for e in fitted.treatments),
-        q_additive=fitted.q_additive.q,
-        q_additive_df=fitted.q_additive.df,
-        q_additive_p_value=fitted.q_additive.p_value,
-        q_standard=fitted.q_standard.q,
-        q_standard_df=fitted.q_standard.df,
-        q_standard_p_value=fitted.q_standard.p_value,
-        q_difference=fitted.q_difference.q,
-        q_difference_df=fitted.q_difference.df,
-        q_difference_p_value=fitted.q_difference.p_value,
+        **_tests(fitted),
         rows=tuple(network_row(r, y, s) for r, y, s in zip(rows, effects.estimate, effects.se, strict=True)),
         dropped=part.dropped,
         warnings=(*part.warnings, *_warnings(fitted, names)),
         title=f"{part.table.title}: {rows[0].endpoint.replace('-', ' ')}".removesuffix(": "),
         provenance=MappingProxyType(provenance_of(part.table)),
     )
+
+
+def _tests(fitted: Components) -> dict[str, Any]:
+    """Name the numbers of the tests of the additive model, the standard model, and what lies between them."""
+    told: dict[str, Any] = {}
+    for name in ("q_additive", "q_standard", "q_difference"):
+        test = getattr(fitted, name)
+        told |= {name: test.q, f"{name}_df": test.df, f"{name}_p_value": test.p_value}
+    return told
 
 
 def _inactive(names: Sequence[str], separator: str, asked: str | None) -> str | None:
