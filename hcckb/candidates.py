@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -131,17 +131,31 @@ class Candidate:
 
 def candidates(store: Store, *, as_printed: bool = False) -> list[Candidate]:
     """Read every estimate that is not superseded; apply resolutions unless `as_printed`."""
+    found = printed(store)
+    return found if as_printed else resolved(store, found)
+
+
+def printed(store: Store, within: Container[tuple[str, str]] | None = None) -> list[Candidate]:
+    """Read every estimate that is not superseded, as printed; only of contrasts `within`, where given."""
     context = _Context(
         store,
         _grouped(store, "studies", "study"),
         _grouped(store, "arms", "arm"),
         {_text(r["source"]): r for r in _rows(store, "sources")},
-        {} if as_printed else {_text(r["concerns"]): r for r in _rows(store, "resolutions")},
         {_text(r["analysis"]): _whole(r["rank"]) for r in store.select(_ANALYSIS_RANKS)},
     )
     rows = [r for r in _rows(store, "evidence") if r["superseded_by"] is None]
     _refuse_doubles(store, rows)
+    if within is not None:
+        rows = [r for r in rows if (_text(r["experimental_arm"]), _text(r["comparator_arm"])) in within]
     return [context.candidate(r) for r in rows]
+
+
+def resolved(store: Store, found: Iterable[Candidate]) -> list[Candidate]:
+    """Apply the curator's resolutions to estimates as printed."""
+    decided = {_text(r["concerns"]): r for r in _rows(store, "resolutions")}
+    pairs = ((c, decided.get(c.row.estimate_iri)) for c in found)
+    return [c if decision is None else _resolved(store, c, decision) for c, decision in pairs]
 
 
 def _refuse_doubles(store: Store, rows: Iterable[Row]) -> None:
@@ -169,13 +183,12 @@ class _Context:
     studies: Mapping[str, list[Row]]
     arms: Mapping[str, list[Row]]
     sources: Mapping[str, Row]
-    resolutions: Mapping[str, Row]
     analysis_ranks: Mapping[str, int | None]
 
     def candidate(self, row: Row) -> Candidate:
-        """Join one estimate with its study, arms and source, and apply its resolution."""
+        """Join one estimate with its study, arms and source."""
         source = self.sources.get(_text(row["source"]), {})
-        printed = Candidate(
+        return Candidate(
             row=self._row(row, source),
             endpoint_iri=_text(row["endpoint"]),
             measure_iri=_text(row["measure"]),
@@ -188,8 +201,6 @@ class _Context:
             strength_rank=_whole(source.get("strength_rank")) or _NO_RANK,
             source_year=_whole(source.get("year")) or 0,
         )
-        resolution = self.resolutions.get(_text(row["estimate"]))
-        return printed if resolution is None else self._resolved(printed, resolution)
 
     def _row(self, row: Row, source: Row) -> EvidenceRow:
         studies = self.studies.get(_text(row["study"]), [{}])
@@ -229,31 +240,6 @@ class _Context:
             comparator_arm=_text(row["comparator_arm"]),
         )
 
-    def _resolved(self, printed: Candidate, resolution: Row) -> Candidate:
-        decision = _local(resolution["decision"])
-        iri, reason = _text(resolution["resolution"]), _text(resolution["reason"])
-        if decision == "set-aside":
-            return replace(printed, set_aside=f"set aside by a curator ({self.store.label(_text(resolution['kind']))})")
-        if decision != "corrected":
-            return printed
-        row = printed.row
-        changed: dict[str, Any] = {
-            name: _number(resolution[f"corrected_{name}"])
-            for name in ("value", "ci_lower", "ci_upper", "ci_level")
-            if resolution[f"corrected_{name}"] is not None
-        }
-        endpoint, measure = resolution["corrected_endpoint"], resolution["corrected_measure"]
-        if endpoint is not None:
-            changed["endpoint"] = _local(endpoint)
-        if measure is not None:
-            changed["measure"] = _local(measure)
-        return replace(
-            printed,
-            row=replace(row, resolution=iri, resolution_reason=reason, **changed),
-            endpoint_iri=_text(endpoint) or printed.endpoint_iri,
-            measure_iri=_text(measure) or printed.measure_iri,
-        )
-
     def _joined(self, rows: Iterable[Row], column: str) -> str:
         values = {self._name(r[column]) for r in rows if r.get(column) is not None}
         return "; ".join(sorted(values))
@@ -263,6 +249,32 @@ class _Context:
         if text.startswith(TERM):
             return text.removeprefix(TERM)
         return self.store.label(text) if text.startswith("http") else text
+
+
+def _resolved(store: Store, candidate: Candidate, resolution: Row) -> Candidate:
+    decision = _local(resolution["decision"])
+    iri, reason = _text(resolution["resolution"]), _text(resolution["reason"])
+    if decision == "set-aside":
+        return replace(candidate, set_aside=f"set aside by a curator ({store.label(_text(resolution['kind']))})")
+    if decision != "corrected":
+        return candidate
+    row = candidate.row
+    changed: dict[str, Any] = {
+        name: _number(resolution[f"corrected_{name}"])
+        for name in ("value", "ci_lower", "ci_upper", "ci_level")
+        if resolution[f"corrected_{name}"] is not None
+    }
+    endpoint, measure = resolution["corrected_endpoint"], resolution["corrected_measure"]
+    if endpoint is not None:
+        changed["endpoint"] = _local(endpoint)
+    if measure is not None:
+        changed["measure"] = _local(measure)
+    return replace(
+        candidate,
+        row=replace(row, resolution=iri, resolution_reason=reason, **changed),
+        endpoint_iri=_text(endpoint) or candidate.endpoint_iri,
+        measure_iri=_text(measure) or candidate.measure_iri,
+    )
 
 
 def _rows(store: Store, query: str) -> Iterable[Row]:

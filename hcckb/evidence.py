@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from hcckb.candidates import Candidate, EvidenceRow, candidates
+from hcckb.candidates import Candidate, EvidenceRow, candidates, printed, resolved
 from hcckb.errors import UnknownNameError
 from hcckb.overlaps import Overlap, find_overlaps, to_drop
 from hcckb.queries import named, resolve
@@ -120,7 +120,29 @@ def select(store: Store, /, query: str | None = None, **asked: Any) -> EvidenceT
     """
     chosen, criteria = ask(store, query, **asked)
     inside = {(c.experimental_arm, c.comparator_arm) for c in contrasts(store, chosen)}
-    found = [c for c in candidates(store, as_printed=criteria.as_printed) if c.contrast in inside]
+    found = printed(store, inside)
+    if not criteria.as_printed:
+        found = resolved(store, found)
+    return _table(store, chosen, criteria, found, asked)
+
+
+def select_views(store: Store, /, query: str | None = None, **asked: Any) -> tuple[EvidenceTable, EvidenceTable]:
+    """Select twice, reading the graph once: as a curator resolved it, and as printed; arguments as in `select`."""
+    chosen, criteria = ask(store, query, **asked)
+    inside = {(c.experimental_arm, c.comparator_arm) for c in contrasts(store, chosen)}
+    found = printed(store, inside)
+    views = ((False, resolved(store, found)), (True, found))
+    first, second = (
+        _table(store, chosen, replace(criteria, as_printed=bare), of, {**asked, "as_printed": bare})
+        for bare, of in views
+    )
+    return first, second
+
+
+def _table(
+    store: Store, chosen: Plan, criteria: Criteria, found: list[Candidate], asked: Mapping[str, Any]
+) -> EvidenceTable:
+    """Keep one of these estimates per contrast and endpoint, and say what became of each other."""
     passed_over: list[PassedOver] = []
     for test in _tests(store, criteria):
         passed_over += [_over(c, f"{test.name}: {test.value(c)}", test.name) for c in found if not test.passes(c)]

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
-import yaml
 
 from hcckb import paths
 from hcckb.errors import ParseError, UnknownNameError, UsageError
 from hcckb.store import Solutions, Store
 from hcckb.terms import EV, XSD, expand
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOKEN = re.compile(r"#[^\n]*|<[^<>\s]*>|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[{}]|\bWHERE\b", re.IGNORECASE)
 _SELECT = re.compile(r"\bSELECT\b(.*?)\bWHERE\b", re.IGNORECASE | re.DOTALL)
 _STEP = re.compile(r"^\s*# step: (?P<name>[\w-]+) \| (?P<title>[^|]+) \| \?(?P<shows>\w+)\s*$", re.MULTILINE)
@@ -275,10 +273,12 @@ def _where(text: str, place: str) -> tuple[int, int]:
 
 
 def _header(text: str, path: Path) -> dict[str, Any]:
+    import yaml
+
     # Other lines stay as empty ones, so that a complaint names the line of the file.
     lines = [line[2:].removeprefix(" ") if line.startswith("#+") else "" for line in text.splitlines()]
     try:
-        header = yaml.load("\n".join(lines), Loader=_LOADER) or {}
+        header = yaml.load("\n".join(lines), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1

@@ -41,6 +41,12 @@ _GRAPH_WORD = re.compile(r"(?<![?$:\w-])GRAPH(?![:\w-])", re.IGNORECASE)
 _FROM_WORD = re.compile(r"(?<![?$:\w-])FROM(?![:\w-])", re.IGNORECASE)
 _OWN_GRAPH = {EV + "Resolution": GRAPH + "resolutions", EV + "Dataset": GRAPH + "dataset"}
 _NAMING = (LABEL, PREF_LABEL, ALT_LABEL, NOTATION, EV + "key", EV + "acronym", EV + "registration")
+_CALLED = (
+    "SELECT DISTINCT ?node ?local WHERE {{ {{ VALUES ?naming {{ "
+    + " ".join(f"<{p}>" for p in _NAMING)
+    + " }} ?node ?naming ?name FILTER(LCASE(STR(?name)) = {name}) }} UNION "
+    "{{ ?node a ?class BIND(true AS ?local) FILTER(STRENDS(LCASE(STR(?node)), {name})) }} }}"
+)
 _VOCABULARY = ox.NamedNode(GRAPH + "vocabulary")
 _CURATION = ox.NamedNode(GRAPH + "curation")
 
@@ -159,20 +165,22 @@ class Store:
                     found.setdefault(quad.object.value, set()).add(quad.subject.value)
         for quad in self._engine.quads_for_pattern(None, _TYPE, None, None):
             if isinstance(quad.subject, ox.NamedNode):
-                local = quad.subject.value.rpartition("/")[2].rpartition("#")[2]
-                found.setdefault(local, set()).add(quad.subject.value)
+                found.setdefault(_local_name(quad.subject.value), set()).add(quad.subject.value)
         return {name: tuple(sorted(iris)) for name, iris in found.items()}
 
     def called(self, name: str) -> frozenset[str]:
         """Give the IRIs that answer to a name, upper and lower case alike."""
-        return frozenset(i for i in self._folded.get(name.casefold(), ()))
-
-    @cached_property
-    def _folded(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name, iris in self.names.items():
-            found.setdefault(name.casefold(), set()).update(iris)
-        return found
+        folded, asked = name.casefold(), str(ox.Literal(name.lower()))
+        rows = self._engine.query(_CALLED.format(name=asked), prefixes=dict(PREFIXES))
+        assert isinstance(rows, ox.QuerySolutions)
+        nodes = [(row["node"], row["local"]) for row in rows]
+        found = frozenset(
+            node.value
+            for node, local in nodes
+            if isinstance(node, ox.NamedNode) and (local is None or _local_name(node.value).casefold() == folded)
+        )
+        # Only Python knows that "ß" is "ss".
+        return found or frozenset(i for known, iris in self.names.items() if known.casefold() == folded for i in iris)
 
     def types(self, iri: str) -> frozenset[str]:
         """Give the classes a node is an instance of, as IRIs."""
@@ -292,6 +300,11 @@ def _held(
         return tuple(answer)
     names = tuple(v.value for v in answer.variables)
     return Solutions(names, tuple({n: s[n] for n in names} for s in answer))
+
+
+def _local_name(iri: str) -> str:
+    """Give what follows the last / and # of an IRI."""
+    return iri.rpartition("/")[2].rpartition("#")[2]
 
 
 def _graph_of(iri: str) -> ox.NamedNode:

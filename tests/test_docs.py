@@ -27,7 +27,7 @@ from typer.main import get_command
 
 import hcckb
 from hcckb import cli, errors, paths, queries
-from hcckb.cli.app import app
+from hcckb.cli.app import application
 from hcckb.evidence import COLUMNS
 from hcckb.export import formats
 from hcckb.results import PooledResult
@@ -161,14 +161,15 @@ def sections(page: str, level: int) -> dict[str, str]:
     return {heading.strip("`"): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-COMMANDS = sorted(c.name or c.callback.__name__.replace("_", "-") for c in app.registered_commands if c.callback)
+REGISTERED = application().registered_commands
+COMMANDS = sorted(c.name or c.callback.__name__.replace("_", "-") for c in REGISTERED if c.callback)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_is_documented_with_its_options_and_example(name):
     found = sections("commands.md", 2)
     assert f"hcckb {name}" in found, f"docs/commands.md needs a section '## `hcckb {name}`'"
-    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = get_command(application()).commands[name]  # type: ignore[attr-defined]
     text = found[f"hcckb {name}"] + found["Shared options"]
     options = {o for p in command.params for o in (*p.opts, *p.secondary_opts) if o.startswith("--")}
     assert not sorted(o for o in options - {"--help"} if f"`{o}" not in text)

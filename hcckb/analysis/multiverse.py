@@ -10,7 +10,7 @@ import numpy as np
 
 from hcckb.analysis.pool import pool
 from hcckb.errors import HcckbError
-from hcckb.evidence import EvidenceTable, select
+from hcckb.evidence import EvidenceTable, select, select_views
 from hcckb.pooling.multiverse import Specifications
 from hcckb.pooling.multiverse import multiverse as multiverse_arrays
 from hcckb.results import PooledResult
@@ -113,20 +113,21 @@ def variants(store: Store, /, query: str | None = None, **asked: Any) -> list[Va
         As :func:`hcckb.evidence.select`, for the first selection; of a query without a line of therapy the reading
         that keeps to one line is left out.
     """
-    views = ("as printed",) if asked.get("as_printed") else ("resolved", "as printed")
     lines = ("only",) if asked.get("only") else ("all", "only")
     found: list[Variant] = []
     for line in lines:
-        for view in views:
-            chosen = {**asked, "as_printed": view == "as printed", "only": line == "only"}
-            try:
-                table = select(store, query, **chosen)
-            except HcckbError:
-                # A selection without a line of therapy has no reading that keeps to it.
-                if not found or line != "only":
-                    raise
-                continue
-            found.append(Variant(view=view, lines=line, table=table))
+        chosen = {**asked, "only": line == "only"}
+        try:
+            if asked.get("as_printed"):
+                tables = {"as printed": select(store, query, **chosen)}
+            else:
+                tables = dict(zip(("resolved", "as printed"), select_views(store, query, **chosen), strict=True))
+        except HcckbError:
+            # A selection without a line of therapy has no reading that keeps to it.
+            if not found or line != "only":
+                raise
+            continue
+        found += [Variant(view=view, lines=line, table=table) for view, table in tables.items()]
     return found
 
 

@@ -1,74 +1,68 @@
-"""The application: its commands, in the order in which the help shows them."""
+"""The application: its commands, in the order in which the help shows them, each imported only when it is needed."""
 
 from __future__ import annotations
 
-from importlib import metadata
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 
-from hcckb.cli import (
-    bias,
-    explain,
-    find,
-    judge,
-    judgement,
-    measures,
-    models,
-    moderate,
-    net,
-    out,
-    probe,
-    subsets,
-    synthesise,
+# Each command and the module of its function, which has the same name.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "queries": "find",
+        "query": "find",
+        "terms": "find",
+        "select": "find",
+        "pool": "synthesise",
+        "medians": "measures",
+        "convert": "measures",
+        "network": "net",
+        "influence": "probe",
+        "cumulative": "probe",
+        "bias": "bias",
+        "evalue": "bias",
+        "subgroup": "moderate",
+        "regress": "moderate",
+        "multilevel": "moderate",
+        "gosh": "subsets",
+        "multiverse": "subsets",
+        "bayes": "models",
+        "glmm": "models",
+        "absolute": "judgement",
+        "grade": "judgement",
+        "report": "judgement",
+        "why": "explain",
+        "flow": "explain",
+        "show": "explain",
+        "check": "out",
+        "reproduce": "synthesise",
+        "audit": "judge",
+        "options": "judge",
+        "export": "out",
+    }
 )
 
-app = typer.Typer(
-    name="hcckb",
-    no_args_is_help=True,
-    invoke_without_command=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-for command in (
-    find.queries,
-    find.query,
-    find.terms,
-    find.select,
-    synthesise.pool,
-    measures.medians,
-    measures.convert,
-    net.network,
-    probe.influence,
-    probe.cumulative,
-    bias.bias,
-    bias.evalue,
-    moderate.subgroup,
-    moderate.regress,
-    moderate.multilevel,
-    subsets.gosh,
-    subsets.multiverse,
-    models.bayes,
-    models.glmm,
-    judgement.absolute,
-    judgement.grade,
-    judgement.report,
-    explain.why,
-    explain.flow,
-    explain.show,
-    out.check,
-    synthesise.reproduce,
-    judge.audit,
-    judge.options,
-    out.export,
-):
-    app.command()(command)
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Build the application with these of its commands, all by default: one call runs only one of them."""
+    app = typer.Typer(
+        name="hcckb",
+        no_args_is_help=True,
+        invoke_without_command=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(start)
+    for name in names:
+        app.command()(getattr(import_module(f"hcckb.cli.{COMMANDS[name]}"), name))
+    return app
 
 
-@app.callback()
 def start(
     version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False,
 ) -> None:
@@ -77,5 +71,7 @@ def start(
     Research tool, not medical advice.
     """
     if version:
+        from importlib import metadata
+
         typer.echo(f"hcckb {metadata.version('hcckb')}")
         raise typer.Exit

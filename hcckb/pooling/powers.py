@@ -58,11 +58,13 @@ def powers(first: Number, sums: Any) -> Powers:
 
 def batch_powers(batch: Batch, tau2: FloatArray) -> Powers:
     """Return the sums of each row at `tau2` (shape (m,), in the batch's own units)."""
-    w = 1.0 / (batch.v.T + tau2)
+    # One piece of memory, as large as all that follows: the allocator keeps it from call to call, where it gives
+    # back and fetches many smaller ones each time.
+    w, wd, ww, wwd = np.empty((4, *batch.v.T.shape))
+    np.divide(1.0, np.add(batch.v.T, tau2, out=w), out=w)
     first, w, d = w[0], w[1:], batch.d.T[1:]
-    wd = w * d
-    ww = w * w
-    wwd = ww * d
+    wd, ww = np.multiply(w, d, out=wd[1:]), np.multiply(w, w, out=ww[1:])
+    wwd = np.multiply(ww, d, out=wwd[1:])
 
     def over(*factors: FloatArray) -> FloatArray:
         return np.asarray(np.einsum(",".join(["ij"] * len(factors)) + "->j", *factors))

@@ -6,9 +6,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from itertools import zip_longest
 from typing import TYPE_CHECKING
-
-from tabulate import tabulate
+from unicodedata import combining, east_asian_width
 
 from hcckb.reproduced import VERDICTS
 from hcckb.terms import compact
@@ -53,8 +53,21 @@ _OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
     """Lay out rows under headers; numbers come formatted."""
-    cells = [["" if c is None else str(c) for c in row] for row in rows]
-    return tabulate(cells, headers=list(headers), tablefmt="simple", disable_numparse=True)
+    cells = [["" if c is None else str(c).strip() for c in row] for row in rows]
+    lines = [line for row in cells for line in zip_longest(*(c.split("\n") for c in row), fillvalue="")]
+    columns = zip(*lines, strict=True) if lines else [()] * len(headers)
+    widths = [max([_width(h) + 2, *map(_width, c)]) for h, c in zip(headers, columns, strict=True)]
+    return "\n".join(
+        "  ".join(c + " " * (w - _width(c)) for c, w in zip(line, widths, strict=True)).rstrip()
+        for line in (headers, ["-" * w for w in widths], *lines)
+    )
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: wide characters two, those that combine none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def p_text(p: float) -> str:

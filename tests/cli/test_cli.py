@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hcckb.cli.app import app
+from hcckb.cli.app import application
 from hcckb.evidence import COLUMNS
 from hcckb.reproduced import COLUMNS as REPRODUCED
 
@@ -23,7 +23,7 @@ TESTS = Path(__file__).resolve().parents[1]
 SMALL = TESTS / "data" / "kb-small"
 TABLES = TESTS / "data" / "tables"
 FLAGSHIP = "second-line-placebo-vegfr"
-COMMANDS = {c.callback.__name__: c.callback for c in app.registered_commands}
+COMMANDS = {c.callback.__name__: c.callback for c in application().registered_commands}
 OWN = ("--kb", SMALL, "--only-kb")
 FORMATTED = {
     "queries": [],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from hcckb.cli.app import app
+from hcckb.cli.app import application
 
 OWN = "study,value,ci_lower,ci_upper,year\nA,0.8,0.6,1.07,2010\nB,0.7,0.5,0.98,2012\nC,0.9,0.7,1.16,2014\n"
 
@@ -33,7 +33,7 @@ def test_own_table_and_query_are_refused_together(command, own):
 
 
 def test_argument_of_a_command_comes_before_the_query():
-    params = get_command(app).commands["why"].params
+    params = get_command(application()).commands["why"].params
     assert [p.name for p in params[:3]] == ["study", "name", "endpoint"]
 
 
