@@ -1,13 +1,9 @@
-"""Times the pooling engine against R metafor and PyMARE on the same numbers, one thread each.
+"""The pooling engine's jobs, and the same in R metafor and PyMARE; `run.py` prints them as a table.
 
-Processor time counts, so that other work on the machine does not.
+    python benchmarks/engine.py            # 10,000 simulated sets: every fit converges, and to a root
 
-    python benchmarks/engine.py            # metafor's longest jobs are timed on a part and scaled
-    python benchmarks/engine.py --full     # nothing scaled: minutes
-    python benchmarks/engine.py --check    # 10,000 simulated sets: every fit converges, and to a root
-
-Prints a Markdown table. PyMARE is installed into a virtual environment of its own under .peers/; a peer that is
-not there and cannot be had is skipped with a loud word.
+Processor time counts. PyMARE is installed into a virtual environment of its own under .peers/; a peer that is not
+there and cannot be had is skipped with a loud word. netmeta is in no Debian release: the network is timed alone.
 """
 
 from __future__ import annotations
@@ -17,20 +13,23 @@ import os
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 import json
+import platform
+import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import scipy
 
 from hcckb.pooling.gosh import gosh
 from hcckb.pooling.heterogeneity import tau2_many
 from hcckb.pooling.influence import leave_one_out
 from hcckb.pooling.multiverse import multiverse
+from hcckb.pooling.network import contributions, decompose, net_heat, pool_network, rankogram
 from hcckb.pooling.pairwise import pool, pool_many
 
 HERE = Path(__file__).resolve().parent
@@ -64,6 +63,7 @@ def ours() -> dict[str, float]:
     y15, v15 = (x[0] for x in simulated(1, 15))
     y6, v6 = simulated(1, 6)
     mask = np.vstack([np.ones((1, 6), dtype=bool), ~np.eye(6, dtype=bool)])
+    contrasts = network()
     sets = np.tile(y6, (7, 1)), np.tile(v6, (7, 1)), mask
     return {
         "reml_many": best(lambda: pool_many(y, v, ci="wald")),
@@ -74,7 +74,59 @@ def ours() -> dict[str, float]:
         "gosh_DL": best(lambda: gosh(y15, v15, tau2="DL")),
         "gosh_REML": best(lambda: gosh(y15, v15), 3),
         "multiverse": best(lambda: multiverse(*sets)),
+        "network": best(lambda: pool_network(*contrasts)),
+        "network_reports": best(lambda: every_report(contrasts), 3),
     }
+
+
+Contrasts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[int]]
+
+
+def network(studies: int = 55, treatments: int = 12) -> Contrasts:
+    """Draw a connected network of two-arm studies."""
+    rng = np.random.default_rng(SEED)
+    pairs = [(i, i + 1) for i in range(treatments - 1)]
+    pairs += [tuple(sorted(rng.choice(treatments, 2, replace=False))) for _ in range(studies - len(pairs))]
+    first, second = np.array(pairs).T
+    truth, se = rng.normal(0.0, 0.3, treatments), rng.uniform(0.08, 0.3, studies)
+    y = truth[first] - truth[second] + rng.normal(0.0, np.sqrt(se**2 + 0.02))
+    return first, second, y, se, list(range(studies))
+
+
+def every_report(contrasts: Contrasts) -> None:
+    """Fit a network (league table, P-scores, splits are part of it) and compute all that is said about it."""
+    fitted = pool_network(*contrasts)
+    decompose(fitted.design)
+    contributions(fitted.design, fitted.tau2 or 0.0)
+    net_heat(fitted.design, fitted.tau2 or 0.0)
+    rankogram(fitted.estimate[:, 0], fitted.covariance, samples=1000, rng=np.random.default_rng(SEED))
+
+
+def write_numbers(folder: Path) -> None:
+    """Write the numbers that the peers read."""
+    for name, (m, k) in {"many": (SETS, STUDIES), "long": (1, 200), "gosh": (1, 15), "six": (1, 6)}.items():
+        for part, values in zip("yv", simulated(m, k), strict=True):
+            np.savetxt(folder / f"{name}_{part}.csv", values, delimiter=",", fmt="%.17g")
+
+
+def memory() -> float:
+    """Peak memory of this process in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def versions() -> str:
+    """Say on what was measured."""
+    ours = f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}"
+    peers = []
+    if shutil.which("Rscript"):
+        code = "cat(R.version$major, '.', R.version$minor, ', metafor ', format(packageVersion('metafor')), sep = '')"
+        ran = subprocess.run(["Rscript", "-e", code], check=False, capture_output=True, text=True)
+        peers.append(f"R {ran.stdout}")
+    if (PEERS / "bin" / "python").exists():
+        code = "from importlib.metadata import version; print(version('pymare'), end='')"
+        ran = subprocess.run([str(PEERS / "bin" / "python"), "-c", code], check=False, capture_output=True, text=True)
+        peers.append(f"PyMARE {ran.stdout}" if not ran.returncode else "no PyMARE")
+    return f"{os.cpu_count()} cores, {platform.machine()}; {'; '.join([ours, *peers])}; one thread, processor time."
 
 
 def metafor(folder: Path, *, full: bool) -> dict[str, float]:
@@ -82,9 +134,6 @@ def metafor(folder: Path, *, full: bool) -> dict[str, float]:
     if shutil.which("Rscript") is None:
         print("SKIPPED: Rscript is not installed (Debian: apt-get install r-cran-metafor).", file=sys.stderr)
         return {}
-    for name, (m, k) in {"many": (SETS, STUDIES), "long": (1, 200), "gosh": (1, 15), "six": (1, 6)}.items():
-        for part, values in zip("yv", simulated(m, k), strict=True):
-            np.savetxt(folder / f"{name}_{part}.csv", values, delimiter=",", fmt="%.17g")
     command = ["Rscript", str(HERE / "engine.R"), str(folder), "full" if full else "part"]
     ran = subprocess.run(command, check=False, capture_output=True, text=True)
     if ran.returncode:
@@ -132,46 +181,23 @@ def pymare(folder: Path) -> dict[str, float]:
     return {name: float(seconds) for name, seconds in json.loads(ran.stdout).items()}
 
 
-JOBS = {
-    "reml_many": "10,000 REML fits of k = 10, one call, with intervals",
-    "reml_one": "one REML fit by the public function",
-    "leave_one_out": "leave-one-out, k = 200, REML",
-    "gosh_common": "GOSH, k = 15, common effect",
-    "gosh_DL": "GOSH, k = 15, DL",
-    "gosh_REML": "GOSH, k = 15, REML",
-    "multiverse": "multiverse of k = 6 (8 x 3 + 1, whole and leave-one-out: 175) against 3 `rma` calls",
+# Each job: its name, and for each peer ("" for an absolute time) what is asked: at most, and better.
+Bounds = tuple[tuple[str, float | None, float | None], ...]
+JOBS: dict[str, tuple[str, Bounds]] = {
+    "reml_many": (
+        "10,000 REML fits of k = 10, one call, with intervals",
+        (("PyMARE", 0.5, 0.3), ("metafor", 1 / 800, None)),
+    ),
+    "tau2_many": ("tau2 alone of the 10,000 sets", (("", None, None),)),
+    "reml_one": ("one warm REML fit by the public function", (("", 3e-4, 1e-4),)),
+    "gosh_common": ("GOSH, k = 15, common effect", (("metafor", 1 / 30, 1 / 100),)),
+    "gosh_DL": ("GOSH, k = 15, DL", (("metafor", 1 / 30, 1 / 100),)),
+    "gosh_REML": ("GOSH, k = 15, REML", (("metafor", 1 / 400, 1 / 1000),)),
+    "leave_one_out": ("leave-one-out, k = 200, REML", (("metafor", 1 / 800, 1 / 1500),)),
+    "network": ("network of 55 trials, 12 treatments: fit", (("netmeta", 1 / 1000, 1 / 3000),)),
+    "network_reports": ("the same with every report, 1,000 draws of ranks", (("netmeta", 1 / 400, 1 / 3000),)),
+    "multiverse": ("multiverse, k = 6, 175 specifications, against 3 `rma` calls", (("metafor", 1.0, 1 / 3),)),
 }
-
-
-def shown(seconds: float | None) -> str:
-    """Write a time in milliseconds."""
-    return "" if seconds is None else f"{1000 * seconds:,.2f}"
-
-
-def table(full: bool) -> None:
-    """Print the table of all jobs."""
-    with tempfile.TemporaryDirectory() as name:
-        mine, theirs = ours(), metafor(Path(name), full=full)
-        if not theirs:
-            metafor_files(Path(name))
-        others = pymare(Path(name))
-    print("| job | hcckb, ms | metafor, ms | metafor / hcckb | PyMARE, ms | hcckb / PyMARE |")
-    print("|---|---|---|---|---|---|")
-    for job, words in JOBS.items():
-        seconds, r, p = mine[job], theirs.get(job), others.get(job)
-        ratio = f"{r / seconds:,.0f}" if r else ""
-        share = f"{seconds / p:.3f}" if p else ""
-        print(f"| {words} | {shown(seconds)} | {shown(r)} | {ratio} | {shown(p)} | {share} |")
-    print(f"\ntau2 of the 10,000 sets alone: {shown(mine['tau2_many'])} ms.", end=" ")
-    if others:
-        print(f"PyMARE's closed form (DL) of the 10,000 sets: {shown(others['dl_many'])} ms.", end=" ")
-    print("" if full else "metafor's longest jobs are scaled from a part; --full runs them whole.")
-
-
-def metafor_files(folder: Path) -> None:
-    """Write the numbers that PyMARE reads, where R did not need them."""
-    for part, values in zip("yv", simulated(SETS, STUDIES), strict=True):
-        np.savetxt(folder / f"many_{part}.csv", values, delimiter=",", fmt="%.17g")
 
 
 def check() -> None:
@@ -193,7 +219,4 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        check()
-    else:
-        table(full="--full" in sys.argv)
+    check()
