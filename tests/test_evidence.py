@@ -6,7 +6,7 @@ import pytest
 
 from hcckb.candidates import candidates
 from hcckb.errors import UnknownNameError, UsageError
-from hcckb.evidence import COLUMNS, select
+from hcckb.evidence import COLUMNS, select, select_views
 
 SEVEN = ["AHELP", "BRISK-PS", "CELESTIAL", "Kang 2015", "REACH", "REACH-2", "RESORCE"]
 CONTRACT = [
@@ -230,3 +230,13 @@ def test_sizes_are_those_randomised(kb):
     sizes = {r.study: (r.n_experimental, r.n_comparator) for r in select(kb, source="S000", endpoint="OS")}
     assert sizes["REACH"] == (283, 282)
     assert sizes["RESORCE"] == (379, 194)
+
+
+@pytest.mark.parametrize("endpoint", ["OS", "PFS"])
+def test_both_views_in_one_reading_are_the_two_selections(kb, endpoint):
+    asked = {"endpoint": endpoint, "comparator": "placebo"}
+    resolved, printed = select_views(kb, "second-line-placebo", **asked)
+    assert resolved.rows == select(kb, "second-line-placebo", **asked).rows
+    bare = select(kb, "second-line-placebo", as_printed=True, **asked)
+    assert (printed.rows, printed.passed_over, printed.asked) == (bare.rows, bare.passed_over, bare.asked)
+    assert resolved.passed_over != printed.passed_over

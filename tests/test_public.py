@@ -40,6 +40,27 @@ def test_importing_brings_nothing_heavy(code, absent):
     assert ran.stdout.strip() == "[]"
 
 
+HEAVY = ("scipy.stats", "scipy.optimize", "pandas", "networkx", "rdflib", "pyshacl", "jinja2", "matplotlib")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], (*HEAVY, "numpy", "yaml")),
+        (["queries"], (*HEAVY, "numpy", "scipy")),
+        (["select", "second-line-placebo-vegfr", "--endpoint", "OS"], (*HEAVY, "numpy", "scipy")),
+        (["pool", "second-line-placebo-vegfr", "--endpoint", "OS"], HEAVY),
+    ],
+)
+def test_a_command_starts_with_nothing_heavy(arguments, absent):
+    code = (
+        "import sys, atexit; from hcckb.cli import main; sys.argv = ['hcckb', *%r]\n"
+        "atexit.register(lambda: print('LOADED', [m for m in %r if m in sys.modules], file=sys.stderr)); main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code % (arguments, absent)], capture_output=True, text=True, check=True)
+    assert ran.stderr.strip() == "LOADED []"
+
+
 def test_five_calls_lead_from_files_to_a_figure(tmp_path):
     kb = hcckb.load()
     table = hcckb.select(kb, "second-line-placebo-vegfr", endpoint="OS")

@@ -65,6 +65,14 @@ def test_own_files_come_beside_the_shipped_ones(write, kb):
     assert load(own, shipped=False).called("overall survival")
 
 
+def test_names_are_found_in_upper_and_lower_case_and_without_regard_to_spelling_of_sharp_s(write):
+    text = 'kb:one a ev:Target ; ev:key "Stra\u00dfe \\"A\\"" .\nkb:Two a ev:Target ; ev:key "quux" .'
+    store = load(write("own/a.ttl", PREFIXES + text), shipped=False)
+    assert store.called('STRASSE "a"') == store.called('stra\u00dfe "A"') == {KB + "one"}
+    assert store.called("two") == store.called("TWO") == store.called("QUUX") == {KB + "Two"}
+    assert not store.called("wo")
+
+
 def test_a_node_lies_in_the_graph_of_its_source(small):
     rows = values(small, "SELECT DISTINCT ?g WHERE { GRAPH ?g { kb:a-os-final ?p ?o } }")
     assert rows == [("https://w3id.org/hcckb/graph/report-2018",)]
