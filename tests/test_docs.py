@@ -182,7 +182,7 @@ def test_the_table_of_commands_has_all_of_them_in_the_order_of_the_help():
     listed = re.findall(
         r"^\| \[`([\w-]+)`\]\(#hcckb-", (DOCS / "commands.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert listed == list(get_command(app).commands)  # type: ignore[attr-defined]
+    assert listed == list(get_command(application()).commands)  # type: ignore[attr-defined]
 
 
 def test_fields_of_tables_and_results_are_documented():
