@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 from hcckb.analysis.pool import pool
+from hcckb.analysis.scales import scale_of
 from hcckb.errors import UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.bayes import BayesPooled, Summary, bayes_pool
 from hcckb.pooling.priors import TauPrior, rhodes2015, tau_prior, turner2015
-from hcckb.pooling.proportions import back_transform_proportion
 from hcckb.results import PooledResult, PooledRow
 
 PRIOR_NAMES = ("half-normal", "half-cauchy", "exponential", "uniform", "log-normal", "log-t", "jeffreys", "flat")
@@ -191,13 +191,7 @@ def bayes(
 
 def back(pooled: PooledResult, value: float) -> float:
     """Turn a number on the analysis scale of a result into one on the scale of its measure."""
-    if pooled.scale == "identity":
-        return value
-    if pooled.scale == "log":
-        return math.exp(min(value, 700.0))
-    sizes = [row.n_experimental for row in pooled.rows if row.n_experimental]
-    harmonic = len(sizes) / sum(1 / n for n in sizes) if sizes else None
-    return float(back_transform_proportion(value, pooled.scale, harmonic))
+    return scale_of(pooled).back(min(value, 700.0) if pooled.scale == "log" else value)
 
 
 def _analysis_threshold(pooled: PooledResult, threshold: float | None) -> float:

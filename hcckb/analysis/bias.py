@@ -19,6 +19,7 @@ from hcckb.analysis.bias_rows import (
     selection_row,
 )
 from hcckb.analysis.pool import pool
+from hcckb.analysis.scales import null_of
 from hcckb.analysis.sensitivity import Sensitivity, arrays_of, few, options_of
 from hcckb.errors import PoolingError, UsageError
 from hcckb.evidence import EvidenceTable
@@ -34,7 +35,6 @@ from hcckb.pooling.selection_model import VEVEA_WOODS, VEVEA_WOODS_STEPS, select
 from hcckb.pooling.trimfill import ESTIMATORS, TrimFill, trim_and_fill
 from hcckb.results import PooledResult
 from hcckb.usertable import CountsRow
-from hcckb.usertable.read import ARM_MEASURES
 
 STEPS = (0.025,)
 _COUNT_TESTS = (
@@ -103,7 +103,7 @@ def bias(
         "Asymmetry has other causes than unpublished studies, heterogeneity among them.",
         "Filled studies are not data: read the change of the estimate, not the adjusted estimate.",
     ]
-    if _has_null(result):
+    if null_of(result) is not None:
         rows += [*_selections(case), *_fail_safes(case)]
         notes.append("Fail-safe numbers take missing studies to have found nothing on average; read them with care.")
     return Sensitivity(pooled=result, rows=tuple(rows), notes=tuple(notes))
@@ -134,10 +134,6 @@ def _counts(table: EvidenceTable, result: PooledResult) -> Counts | None:
     n1, n2 = [r.n_experimental or 0 for r in rows], [r.n_comparator or 0 for r in rows]
     a, c = [r.events_experimental for r in rows], [r.events_comparator for r in rows]
     return two_arms(a, n1, c, n2, labels=[r.study for r in rows])
-
-
-def _has_null(result: PooledResult) -> bool:
-    return result.scale in ("log", "identity") and result.measure not in ARM_MEASURES
 
 
 def _attempt(rows: Callable[[], Iterable[BiasTest]], name: str, form: str, tests: str) -> list[BiasTest]:

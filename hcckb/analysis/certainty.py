@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hcckb.analysis.scales import null_of
 from hcckb.errors import DataError, PoolingError, TableError, UnknownNameError
 from hcckb.pooling.absolute import events_needed, participants_needed
 from hcckb.pooling.bias import begg, egger
@@ -164,18 +165,22 @@ def _inconsistency(result: PooledResult) -> list[str]:
         return ["a single estimate"]
     texts = [f"I2 {100 * result.i2:.0f} %, tau2 {result.tau2:.4f}, Q = {result.q:.2f} (p = {result.q_p_value:.3f})"]
     if result.prediction_lower is not None and result.prediction_upper is not None:
-        null = 1.0 if result.scale == "log" else 0.0
-        holds = "holds" if result.prediction_lower <= null <= result.prediction_upper else "excludes"
-        texts.append(
-            f"prediction interval {result.prediction_lower:.2f} to {result.prediction_upper:.2f} {holds} no effect"
-        )
+        holds = _holds(result, result.prediction_lower, result.prediction_upper)
+        texts.append(f"prediction interval {result.prediction_lower:.2f} to {result.prediction_upper:.2f}{holds}")
     return texts
 
 
+def _holds(result: PooledResult, lower: float, upper: float) -> str:
+    """Say whether an interval holds no effect; nothing for single arms, which have no such value."""
+    null = null_of(result)
+    if null is None:
+        return ""
+    return f" {'holds' if lower <= null <= upper else 'excludes'} no effect"
+
+
 def _imprecision(result: PooledResult) -> list[str]:
-    null = 1.0 if result.scale == "log" else 0.0
-    holds = "holds" if result.ci_lower <= null <= result.ci_upper else "excludes"
-    texts = [f"{100 * result.level:g} % interval {result.ci_lower:.2f} to {result.ci_upper:.2f} {holds} no effect"]
+    holds = _holds(result, result.ci_lower, result.ci_upper)
+    texts = [f"{100 * result.level:g} % interval {result.ci_lower:.2f} to {result.ci_upper:.2f}{holds}"]
     if result.measure == "hazard-ratio":
         needed = events_needed(0.75)
         at_least = sum(4.0 / row.se**2 for row in result.rows)

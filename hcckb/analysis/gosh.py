@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hcckb.analysis.pool import pool
+from hcckb.analysis.scales import scale_of
 from hcckb.errors import UnknownNameError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
@@ -104,7 +105,8 @@ def gosh(table: EvidenceTable, *, subsets: int | None = None, seed: int = 1, **m
 
 
 def _back(result: PooledResult, values: FloatArray) -> tuple[float, ...]:
-    return tuple(float(x) for x in (np.exp(values) if result.scale == "log" else values))
+    """Turn numbers into those on the scale of the measure; by Freeman-Tukey's harmonic mean of all studies."""
+    return tuple(scale_of(result).back_all(values).tolist())
 
 
 def _rows(result: PooledResult, found: Gosh) -> tuple[GoshStudy, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from hcckb.analysis.pool import pool
+from hcckb.analysis.scales import Scale, effects_of, null_of, scale_of
 from hcckb.errors import HcckbError
 from hcckb.evidence import EvidenceTable, select, select_views
 from hcckb.pooling.multiverse import Specifications
@@ -18,6 +20,15 @@ from hcckb.store import Store
 
 NOBODY = "(none)"
 CHOICES = ("estimator", "ci_method", "left_out", "lines", "view")
+CHOICE_NAMES = MappingProxyType(
+    {
+        "estimator": "Estimator",
+        "ci_method": "Interval",
+        "left_out": "Study left out",
+        "lines": "Lines of therapy",
+        "view": "View",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +45,7 @@ class Specification:
     """One way to pool and what it gives; `estimate` and `ci_*` on the scale of the measure, I2 in [0, 1].
 
     `estimator` is "common" or that of tau2; `left_out` a study or "(none)"; `excludes_null` tells whether the
-    interval excludes no effect.
+    interval excludes no effect; None for single arms, which have no such value.
     """
 
     estimator: str
@@ -49,7 +60,7 @@ class Specification:
     p_value: float
     tau2: float
     i2: float
-    excludes_null: bool
+    excludes_null: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +71,7 @@ class Level:
     option: str
     n: int
     estimate_median: float
-    share_excluding_null: float
+    share_excluding_null: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +86,8 @@ class Choice:
     choice: str
     options: int
     explained: float
-    share_lower: float
-    share_upper: float
+    share_lower: float | None
+    share_upper: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +96,7 @@ class MultiverseResult:
 
     pooled: PooledResult
     specifications: tuple[Specification, ...]
-    share_excluding_null: float
+    share_excluding_null: float | None
     estimate_lower: float
     estimate_median: float
     estimate_upper: float
@@ -171,7 +182,7 @@ def multiverse(variants: EvidenceTable | Sequence[Variant], *, level: float = 0.
     return MultiverseResult(
         pooled=kept[0][1],
         specifications=tuple(rows),
-        share_excluding_null=float(np.mean([s.excludes_null for s in rows])),
+        share_excluding_null=_share(rows),
         estimate_lower=estimates[0],
         estimate_median=float(np.median(estimates)),
         estimate_upper=estimates[-1],
@@ -185,11 +196,12 @@ def _specifications(
     found: Specifications, sets: Sequence[tuple[Variant, PooledResult, int | None]]
 ) -> list[Specification]:
     """Name what was pooled in each row of `found`, on the scale of the measure."""
-    log = sets[0][1].scale == "log"
-    ends = [np.exp(x) if log else x for x in (found.estimate, found.ci_lower, found.ci_upper)]
+    scales = [_scale(v, r, gone) for v, r, gone in sets]
+    has_null = null_of(sets[0][1]) is not None
     rows = []
     for i in range(len(found)):
         variant, r, gone = sets[int(found.row[i])]
+        back = scales[int(found.row[i])].back
         rows.append(
             Specification(
                 estimator=str(found.estimator[i]),
@@ -198,13 +210,13 @@ def _specifications(
                 lines=variant.lines,
                 view=variant.view,
                 k=int(found.k[i]),
-                estimate=float(ends[0][i]),
-                ci_lower=float(ends[1][i]),
-                ci_upper=float(ends[2][i]),
+                estimate=back(found.estimate[i]),
+                ci_lower=back(found.ci_lower[i]),
+                ci_upper=back(found.ci_upper[i]),
                 p_value=float(found.p_value[i]),
                 tau2=float(found.tau2[i]),
                 i2=float(found.i2[i]),
-                excludes_null=bool(found.ci_lower[i] > 0 or found.ci_upper[i] < 0),
+                excludes_null=bool(found.ci_lower[i] > 0 or found.ci_upper[i] < 0) if has_null else None,
             )
         )
     return rows
@@ -233,6 +245,20 @@ def _distinct(variants: Sequence[Variant], level: float) -> tuple[list[tuple[Var
     return kept, notes
 
 
+def _share(rows: Sequence[Specification]) -> float | None:
+    if rows[0].excludes_null is None:
+        return None
+    return float(np.mean([bool(s.excludes_null) for s in rows]))
+
+
+def _scale(variant: Variant, result: PooledResult, gone: int | None) -> Scale:
+    """Return the scale of a pool without one study; the harmonic mean of Freeman-Tukey's is that of the others."""
+    if gone is None or result.harmonic_size is None:
+        return scale_of(result)
+    rows = tuple(row for row in variant.table.rows if row.study != result.rows[gone].study)
+    return effects_of(rows)[1]
+
+
 def _label(result: PooledResult, index: int) -> str:
     """Name a study, with its experimental arm where the pool holds more than one contrast of it."""
     row = result.rows[index]
@@ -242,7 +268,8 @@ def _label(result: PooledResult, index: int) -> str:
 
 def _matters(rows: Sequence[Specification], estimate: np.ndarray) -> tuple[tuple[Choice, ...], tuple[Level, ...]]:
     """Compare the options of each choice; `estimate` is on the analysis scale, in the order of `rows`."""
-    excludes = np.array([s.excludes_null for s in rows])
+    excludes = np.array([bool(s.excludes_null) for s in rows])
+    has_null = rows[0].excludes_null is not None
     shown = np.array([s.estimate for s in rows])
     total = float(((estimate - estimate.mean()) ** 2).sum())
     choices, levels = [], []
@@ -260,10 +287,10 @@ def _matters(rows: Sequence[Specification], estimate: np.ndarray) -> tuple[tuple
                     option=option,
                     n=int(held.sum()),
                     estimate_median=float(np.median(shown[held])),
-                    share_excluding_null=float(excludes[held].mean()),
+                    share_excluding_null=float(excludes[held].mean()) if has_null else None,
                 )
             )
-        shares = [level.share_excluding_null for level in mine]
+        shares = [level.share_excluding_null for level in mine if level.share_excluding_null is not None]
         levels += mine
         explained = min(1.0, between / total) if total > 0 else 0.0
         choices.append(
@@ -271,8 +298,8 @@ def _matters(rows: Sequence[Specification], estimate: np.ndarray) -> tuple[tuple
                 choice=choice,
                 options=len(options),
                 explained=explained,
-                share_lower=min(shares),
-                share_upper=max(shares),
+                share_lower=min(shares, default=None),
+                share_upper=max(shares, default=None),
             )
         )
     choices.sort(key=lambda c: (-c.explained, c.choice))

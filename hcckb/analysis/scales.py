@@ -9,12 +9,14 @@ import numpy as np
 from scipy.special import ndtri
 
 from hcckb.candidates import EvidenceRow
+from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.proportions import back_transform_proportion, proportion_effects
 from hcckb.pooling.rates import back_transform_rate, rate_effects
 from hcckb.results import PooledResult
 from hcckb.usertable import MedianRow, ProportionRow, RateRow
 from hcckb.usertable.effects import LOG_MEASURES
+from hcckb.usertable.read import ARM_MEASURES
 
 RATIOS = tuple(sorted(LOG_MEASURES))
 # Scales of rates whose names those of proportions do not take.
@@ -30,16 +32,27 @@ class Scale:
 
     def back(self, value: float) -> float:
         """Turn a number on the analysis scale into one on the scale of the measure."""
+        return float(self.back_all(np.asarray(value)))
+
+    def back_all(self, values: FloatArray) -> FloatArray:
+        """Turn numbers of any shape on the analysis scale into ones on the scale of the measure."""
         if self.name in ("log", "identity"):
-            return float(np.exp(value)) if self.name == "log" else float(value)
+            return np.asarray(np.exp(values) if self.name == "log" else values)
         if self.name in _RATE_SCALES:
-            return float(back_transform_rate(value, _RATE_SCALES[self.name], self.harmonic_size))
-        return float(back_transform_proportion(value, self.name, self.harmonic_size))
+            return back_transform_rate(values, _RATE_SCALES[self.name], self.harmonic_size)
+        return back_transform_proportion(values, self.name, self.harmonic_size)
 
 
 def scale_of(result: PooledResult) -> Scale:
     """Return the scale on which a result was pooled."""
     return Scale(result.scale, result.harmonic_size)
+
+
+def null_of(result: PooledResult) -> float | None:
+    """Return what no effect is on the scale of the measure; None for single arms, which have no such value."""
+    if result.measure in ARM_MEASURES:
+        return None
+    return {"log": 1.0, "identity": 0.0}.get(result.scale)
 
 
 def effects_of(rows: Sequence[EvidenceRow]) -> tuple[Effects, Scale]:

@@ -12,6 +12,7 @@ from hcckb.plots.axis import Axis
 from hcckb.plots.footer import draw_lines, provenance_line
 from hcckb.plots.label_places import Box, place_labels
 from hcckb.plots.lettering import one_line, shorten, text_width
+from hcckb.plots.level_names import LevelNames, draw_names, lay_out_names
 from hcckb.plots.svg import Canvas, draw_title
 from hcckb.plots.wording import (
     ci_method_label,
@@ -44,6 +45,11 @@ class _Frame(NamedTuple):
     y_axis: Axis
     bottom: float
     levels: tuple[str, ...]
+
+    @property
+    def names(self) -> LevelNames:
+        """How the names of the levels are set."""
+        return lay_out_names(self.levels, _WIDTH / len(self.levels))
 
     def y(self, value: float) -> float:
         """Place of a value on the scale of the measure."""
@@ -91,7 +97,8 @@ def bubble_svg(found: RegressionResult) -> str:
     _draw_axes(canvas, found, frame, name)
     _draw_points(canvas, found, frame)
     _draw_legend(canvas, found, frame)
-    y = draw_lines(canvas, _footer(found), frame.bottom + 58, width, fill=style.INK)
+    below = frame.bottom + 58 + (frame.names.more if frame.levels else 0.0)
+    y = draw_lines(canvas, _footer(found), below, width, fill=style.INK)
     y = draw_lines(canvas, (provenance_line(found.pooled),), y + 3, width, fill=style.MUTED)
     return canvas.to_svg(width, math.ceil(y - _SMALL * style.LINE_HEIGHT + style.MARGIN))
 
@@ -156,7 +163,7 @@ def _draw_limit(canvas: Canvas, frame: _Frame, xs: list[float], values: list[flo
 def _draw_levels(canvas: Canvas, found: RegressionResult, frame: _Frame) -> None:
     """Draw the mean of each level of a category with its interval, and where a new study would lie."""
     for i, p in enumerate(found.curve):
-        left, middle, right = (frame.x_axis.position(i + d) for d in (-_SPREAD - 0.1, 0.0, _SPREAD + 0.1))
+        left, right = (frame.x_axis.position(i + d) for d in (-_SPREAD - 0.1, _SPREAD + 0.1))
         top, bottom = frame.y(p.ci_upper), frame.y(p.ci_lower)
         canvas.rect(left, top, right - left, bottom - top, fill=style.BESIDE, name="band")
         canvas.line(left, frame.y(p.estimate), right, frame.y(p.estimate), stroke=style.POOLED, width=2.0, name="fit")
@@ -173,13 +180,7 @@ def _draw_levels(canvas: Canvas, found: RegressionResult, frame: _Frame) -> None
                     dashes=style.DASHES,
                     name="prediction",
                 )
-        canvas.text(
-            middle, frame.bottom + 16, _short(frame, frame.levels[i]), size=_SMALL, anchor="middle", name="tick-label"
-        )
-
-
-def _short(frame: _Frame, text: str) -> str:
-    return shorten(one_line(text), _WIDTH / len(frame.levels) - 8, _SMALL)
+    draw_names(canvas, frame.names, [frame.x_axis.position(i) for i in range(len(frame.levels))], frame.bottom)
 
 
 def _draw_axes(canvas: Canvas, found: RegressionResult, frame: _Frame, name: str) -> None:
@@ -195,7 +196,8 @@ def _draw_axes(canvas: Canvas, found: RegressionResult, frame: _Frame, name: str
         canvas.line(axis.left - 4, y, axis.left, y, stroke=style.INK, name="tick")
         canvas.text(axis.left - 7, y + 4, tick.label, size=_SMALL, anchor="end", name="tick-label")
     suffix = {"log": " (log scale)", "identity": ""}.get(found.pooled.scale, "")
-    canvas.text(axis.left + _WIDTH / 2, frame.bottom + 34, shorten(name, _WIDTH, _SMALL), size=_SMALL, anchor="middle")
+    below = frame.bottom + 34 + (frame.names.more if frame.levels else 0.0)
+    canvas.text(axis.left + _WIDTH / 2, below, shorten(name, _WIDTH, _SMALL), size=_SMALL, anchor="middle")
     words = shorten(one_line(measure_words(found.pooled).long + suffix), _HEIGHT, _SMALL)
     canvas.upright_text(style.MARGIN + 8, (frame.top + frame.bottom) / 2, words, size=_SMALL)
 

@@ -10,7 +10,7 @@ from hcckb.plots.footer import DISCLAIMER, draw_lines, provenance_line
 from hcckb.plots.lettering import one_line, shorten, text_width
 from hcckb.plots.panel import Panel, padded, panel
 from hcckb.plots.svg import Canvas, draw_title, number
-from hcckb.plots.wording import figure_title, measure_words, rounded
+from hcckb.plots.wording import figure_title, measure_words, numbers_for
 
 if TYPE_CHECKING:
     from hcckb.analysis.multiverse import MultiverseResult
@@ -40,7 +40,8 @@ def curve_svg(result: MultiverseResult) -> str:
     Returns
     -------
     str
-        An SVG document; equal input gives equal bytes. Red: the interval excludes no effect.
+        An SVG document; equal input gives equal bytes. Vermilion: the interval excludes no effect; blue: it does not,
+        or there is no such value.
 
     Notes
     -----
@@ -66,18 +67,22 @@ def curve_svg(result: MultiverseResult) -> str:
     y = area.bottom + 16
     for choice, options in choices:
         y = _draw_choice(canvas, result, (choice, options), (left, y))
-    share = f"{100 * result.share_excluding_null:.0f}%"
-    told = (
-        f"Interval excludes no effect (red) in {share} of {n:,} specifications; estimates "
-        f"{rounded(result.estimate_lower)} to {rounded(result.estimate_upper)}, "
-        f"median {rounded(result.estimate_median)}.",
-        *result.notes,
-    )
+    told = (_summary(result), *result.notes)
     y = draw_lines(canvas, told, y + 14, width, fill=style.INK)
     y = draw_lines(
         canvas, (provenance_line(pooled) if pooled.provenance else f"{DISCLAIMER}.",), y + 3, width, fill=style.MUTED
     )
     return canvas.to_svg(width, math.ceil(y))
+
+
+def _summary(result: MultiverseResult) -> str:
+    n = f"{len(result.specifications):,} specifications"
+    shown = numbers_for(result.pooled).value
+    reach = f"{shown(result.estimate_lower)} to {shown(result.estimate_upper)}, median {shown(result.estimate_median)}"
+    if result.share_excluding_null is None:
+        return f"Estimates of {n}: {reach}."
+    share = f"{100 * result.share_excluding_null:.0f}%"
+    return f"Vermilion: the interval excludes no effect, in {share} of {n}; blue: it holds it. Estimates {reach}."
 
 
 def _choices(result: MultiverseResult) -> list[tuple[str, list[str]]]:
@@ -127,8 +132,8 @@ def _draw_curve(canvas: Canvas, area: Panel, result: MultiverseResult, *, log: b
     for i, s in enumerate(result.specifications):
         low, value, high = (math.log(x) if log else x for x in (s.ci_lower, s.estimate, s.ci_upper))
         x = left + (i + 0.5) * step
-        bars[s.excludes_null].append(f"M{number(x)} {number(area.y(low))}V{number(area.y(high))}")
-        dots[s.excludes_null].append((x, area.y(value)))
+        bars[bool(s.excludes_null)].append(f"M{number(x)} {number(area.y(low))}V{number(area.y(high))}")
+        dots[bool(s.excludes_null)].append((x, area.y(value)))
     for excludes, colour in ((False, style.SKY), (True, "#EFB08A")):
         if bars[excludes]:
             canvas.path("".join(bars[excludes]), stroke=colour, width=max(0.4, min(2.0, 0.7 * step)), name="intervals")
@@ -165,7 +170,7 @@ def _draw_choice(
         taken = {True: "", False: ""}
         for i, s in enumerate(result.specifications):
             if getattr(s, name) == option:
-                taken[s.excludes_null] += f"M{number(left + (i + 0.5) * step)} {number(y - 4)}v8"
+                taken[bool(s.excludes_null)] += f"M{number(left + (i + 0.5) * step)} {number(y - 4)}v8"
         for excludes, colour in ((False, style.BLUE), (True, style.VERMILION)):
             if taken[excludes]:
                 canvas.path(taken[excludes], stroke=colour, width=max(0.4, min(2.0, 0.7 * step)), name="taken")

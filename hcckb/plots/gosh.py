@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hcckb.analysis.scales import scale_of
 from hcckb.plots import style
 from hcckb.plots.footer import draw_footer
 from hcckb.plots.lettering import one_line, shorten
@@ -53,6 +54,8 @@ def gosh_svg(result: GoshResult, *, study: int | None = None) -> str:
     top = draw_title(canvas, title, width) + _SIDE + _GAP
     log = pooled.scale == "log"
     x = np.asarray(result.found.estimate, dtype=np.float64)
+    if not log:
+        x = scale_of(pooled).back_all(x)
     y = np.asarray(result.found.i2, dtype=np.float64)
     low, high = padded([float(x.min()), float(x.max())])
     ends = (math.exp(low), math.exp(high)) if log else (low, high)

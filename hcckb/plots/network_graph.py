@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hcckb.plots import style
 from hcckb.plots.lettering import text_width, wrap
 from hcckb.plots.network_parts import draw_end, heading
-from hcckb.plots.svg import Canvas, draw_title
+from hcckb.plots.svg import Canvas, draw_title, number
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -23,6 +23,7 @@ _WIDEST = 9.0
 _GAP = 6.0
 # From so many treatments on a star has its hub in the middle.
 _STAR = 5
+_Bend = tuple[float, float] | None
 
 
 def graph_svg(result: NetworkResult) -> str:
@@ -104,15 +105,47 @@ def _radius(node: Node, result: NetworkResult) -> float:
 def _draw_lines(canvas: Canvas, result: NetworkResult, places: Mapping[str, tuple[float, float]]) -> None:
     most = max(c.k for c in result.comparisons)
     step = min(2.0, (_WIDEST - style.STROKE) / max(1, most - 1))
+    pairs = [(c.treatment1, c.treatment2) for c in result.comparisons]
+    bends = {pair: _bend(result, places, pair) for pair in pairs}
     for c in result.comparisons:
         (x1, y1), (x2, y2) = places[c.treatment1], places[c.treatment2]
         studies = ", ".join(c.studies)
         with canvas.group("comparison", tooltip=f"{c.treatment1} vs {c.treatment2}: {c.k} ({studies})"):
-            canvas.line(x1, y1, x2, y2, stroke=style.RULE, width=style.STROKE + step * (c.k - 1), name="edge")
+            width = style.STROKE + step * (c.k - 1)
+            bend = bends[c.treatment1, c.treatment2]
+            if bend is None:
+                canvas.line(x1, y1, x2, y2, stroke=style.RULE, width=width, name="edge")
+            else:
+                arc = f"M{number(x1)} {number(y1)}Q{number(bend[0])} {number(bend[1])} {number(x2)} {number(y2)}"
+                canvas.path(arc, stroke=style.RULE, width=width, name="edge")
     for c in result.comparisons:
         if c.k > 1:
             (x1, y1), (x2, y2) = places[c.treatment1], places[c.treatment2]
-            canvas.text((x1 + x2) / 2, (y1 + y2) / 2 + 4, str(c.k), size=_SMALL, anchor="middle", halo=True)
+            x, y = (x1 + x2) / 2, (y1 + y2) / 2
+            bend = bends[c.treatment1, c.treatment2]
+            if bend is not None:
+                x, y = (x + bend[0]) / 2, (y + bend[1]) / 2
+            canvas.text(x, y + 4, str(c.k), size=_SMALL, anchor="middle", halo=True)
+
+
+def _bend(result: NetworkResult, places: Mapping[str, tuple[float, float]], pair: tuple[str, str]) -> _Bend:
+    """Return the control point of a line that would pass under the circle of a third treatment, else None."""
+    (x1, y1), (x2, y2) = places[pair[0]], places[pair[1]]
+    length = math.hypot(x2 - x1, y2 - y1)
+    along = (x2 - x1) / length, (y2 - y1) / length
+    for node in result.nodes:
+        if node.treatment in pair:
+            continue
+        x, y = places[node.treatment]
+        onward = (x - x1) * along[0] + (y - y1) * along[1]
+        aside = (x - x1) * along[1] - (y - y1) * along[0]
+        clear = _radius(node, result) + _GAP
+        if 0 < onward < length and abs(aside) < clear:
+            # Away from that circle, or above it where the line goes through its middle: its name stands below.
+            side = aside < 0 if abs(aside) > 1.0 else along[0] >= 0
+            away = 3 * clear if side else -3 * clear
+            return (x1 + x2) / 2 + away * along[1], (y1 + y2) / 2 - away * along[0]
+    return None
 
 
 def _draw_nodes(canvas: Canvas, result: NetworkResult, places: Mapping[str, tuple[float, float]]) -> None:

@@ -63,12 +63,20 @@ def upward_ticks(area: Panel, *, percent: bool = False) -> tuple[Tick, ...]:
     room = min(6, max(3, int(height / (2.2 * _SMALL))))
     power = math.floor(math.log10(span / room))
     steps = [m * 10.0 ** (power + e) for e in (0, 1) for m in (1, 2, 5)]
-    step = next((s for s in steps if span / s <= room), steps[-1])
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    values = [i * step for i in range(math.ceil(axis.lower / step - 1e-9), math.floor(axis.upper / step + 1e-9) + 1)]
+    chosen = next((i for i, s in enumerate(steps) if span / s <= room), len(steps) - 1)
+    values = _multiples(steps[chosen], axis)
+    while len(values) < 2 and chosen:
+        chosen -= 1
+        values = _multiples(steps[chosen], axis)
+    decimals = max(0, -math.floor(math.log10(steps[chosen]) + 1e-9))
     if percent:
         return tuple(Tick(v, f"{100 * v:.0f}%") for v in values)
     return tuple(Tick(v, with_minus(f"{v:.{decimals}f}")) for v in values)
+
+
+def _multiples(step: float, axis: Axis) -> list[float]:
+    first, last = math.ceil(axis.lower / step - 1e-9), math.floor(axis.upper / step + 1e-9)
+    return [i * step for i in range(first, last + 1)]
 
 
 def padded(values: list[float], share: float = 0.04) -> tuple[float, float]:

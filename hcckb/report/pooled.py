@@ -10,10 +10,12 @@ from hcckb.analysis.absolute import absolute
 from hcckb.analysis.baselines import Baseline, low_middle_high, printed_medians
 from hcckb.analysis.bias import bias
 from hcckb.analysis.certainty import certainty
+from hcckb.analysis.gosh import gosh
+from hcckb.analysis.multiverse import Variant, multiverse, variants
 from hcckb.analysis.pool import pool
 from hcckb.errors import EmptySelectionError
 from hcckb.evidence import EvidenceTable
-from hcckb.report import selected, synthesised
+from hcckb.report import choices, selected, synthesised
 from hcckb.report.blocks import Code, Paragraph, Report, Section
 from hcckb.report.r_code import data_csv, metafor_code
 from hcckb.report.words import methods_paragraph
@@ -68,6 +70,7 @@ def pooled_report(
     if ratings is not None:
         sections.append(synthesised.certainty(certainty(result, ratings)))
     sections += _probed(result, table, method)
+    sections += _choices(result, table, store, method)
     if store is not None:
         sections.append(selected.doubts(store, table))
     sections += [selected.sources(store, table), _methods(table, result), _recompute(result)]
@@ -93,12 +96,23 @@ def _absolute(
 def _probed(result: PooledResult, table: EvidenceTable, method: Mapping[str, Any]) -> list[Section]:
     if result.k < 3:
         return []
-    years = all(r.year is not None for r in result.rows)
-    up_to = probes.cumulative(table, **method) if years else None
+    undated = tuple(r.study for r in result.rows if r.year is None)
+    up_to = None if undated else probes.cumulative(table, **method)
     return [
-        synthesised.sensitivity(probes.influence(table, **method), up_to),
+        synthesised.sensitivity(probes.influence(table, **method), up_to, undated),
         synthesised.small_studies(result, bias(table, **method)),
     ]
+
+
+def _choices(
+    result: PooledResult, table: EvidenceTable, store: Store | None, method: Mapping[str, Any]
+) -> list[Section]:
+    if result.k < 2:
+        return []
+    level = result.level
+    own = [Variant(view="as given", lines="all", table=table)]
+    found = multiverse(own if store is None else variants(store, table.query or None, **table.asked), level=level)
+    return [choices.choices(found, gosh(table, **method) if 2 < result.k <= choices.MOST_STUDIES else None)]
 
 
 def _methods(table: EvidenceTable, result: PooledResult) -> Section:
@@ -116,7 +130,7 @@ def _recompute(result: PooledResult) -> Section:
 def _subtitle(result: PooledResult) -> str:
     told = result.provenance
     parts = [
-        f"{result.k} estimates",
+        f"{result.k} {'estimate' if result.k == 1 else 'estimates'}",
         f"{result.n:,} participants" if result.n else "",
         _cutoff(told.get("data_cutoff", "")),
     ]

@@ -12,7 +12,7 @@ from hcckb.report.blocks import Block, Code, Figure, Link, Paragraph, Section, T
 from hcckb.report.documents import Document, documents
 from hcckb.selection import DEFAULT_QUERY
 from hcckb.store import Store
-from hcckb.text.tables import digits_text
+from hcckb.text.tables import digits_text, sizes_text
 
 
 def question(table: EvidenceTable) -> Section:
@@ -42,7 +42,7 @@ def evidence(store: Store | None, table: EvidenceTable) -> Section:
     rows = []
     for r in table.rows:
         arms = f"{r.experimental} against {r.comparator}" if r.experimental else ""
-        sizes = "/".join("?" if n is None else str(n) for n in (r.n_experimental, r.n_comparator))
+        sizes = sizes_text(r)
         rows.append(
             (
                 r.study,

@@ -8,6 +8,7 @@ from hcckb.analysis.absolute import AbsoluteEffects
 from hcckb.analysis.bias import filled_in
 from hcckb.analysis.bias_rows import BiasTest
 from hcckb.analysis.certainty import Certainty
+from hcckb.analysis.rounding import rounding
 from hcckb.analysis.sensitivity import Sensitivity, UpToStudy, WithoutStudy
 from hcckb.plots.forest import forest_svg
 from hcckb.plots.funnel import funnel_svg
@@ -15,7 +16,7 @@ from hcckb.report.blocks import Block, Figure, Paragraph, Section, Table
 from hcckb.report.words import agreement, answer, interval
 from hcckb.results import PooledResult
 from hcckb.text.absolute import needed_text
-from hcckb.text.tables import p_text
+from hcckb.text.tables import OF_ONE_ARM, p_text
 
 
 def headline(result: PooledResult) -> Section:
@@ -33,14 +34,19 @@ def pooled(result: PooledResult) -> Section:
     """Show the forest plot, the same estimates under other models, and the heterogeneity."""
     blocks: list[Block] = [Figure("forest", forest_svg(result), f"Forest plot: {result.title}")]
     if result.beside:
+        tested = result.measure not in OF_ONE_ARM
         rows = [
-            (m.label, interval(m.estimate, m.ci_lower, m.ci_upper), p_text(m.p_value), f"{m.tau2:.4f}")
+            (m.label, interval(m.estimate, m.ci_lower, m.ci_upper), _p(m.p_value if tested else None), f"{m.tau2:.4f}")
             for m in result.beside
         ]
         headers = ("Model", "Estimate (interval)", "P", "tau2")
         blocks.append(Table(headers, rows, "The same estimates under other models", frozenset({3})))
     if result.k > 1:
         blocks.append(Table(("Heterogeneity", ""), _heterogeneity(result), numeric=frozenset({1})))
+    moved = rounding(result)
+    if moved is not None:
+        reach = f"{moved.estimate_lower:.3f} to {moved.estimate_upper:.3f}"
+        blocks.append(Paragraph(f"Rounding of the printed numbers moves the pooled estimate within {reach}."))
     blocks += [Paragraph(w, "note") for w in result.warnings]
     return Section("Pooled result", blocks)
 
@@ -80,13 +86,16 @@ def certainty(found: Certainty) -> Section:
     return Section("Certainty", [Paragraph(told), Table(("Domain", "Rating", "What informs it"), rows)])
 
 
-def sensitivity(left_out: Sensitivity[WithoutStudy], up_to: Sensitivity[UpToStudy] | None) -> Section:
-    """Show the result without each study, and as studies came in."""
+def sensitivity(
+    left_out: Sensitivity[WithoutStudy], up_to: Sensitivity[UpToStudy] | None, undated: Sequence[str] = ()
+) -> Section:
+    """Show the result without each study, and as studies came in; `undated` studies have no year to enter by."""
+    tested = left_out.pooled.measure not in OF_ONE_ARM
     rows = [
         (
             f"{r.study}{' *' if r.influential else ''}",
             interval(r.estimate, r.ci_lower, r.ci_upper),
-            p_text(r.p_value),
+            _p(r.p_value if tested else None),
             f"{100 * r.i2:.0f} %",
             f"{r.cook_distance:.3f}",
             f"{r.rstudent:.2f}",
@@ -97,11 +106,18 @@ def sensitivity(left_out: Sensitivity[WithoutStudy], up_to: Sensitivity[UpToStud
     blocks: list[Block] = [Table(headers, rows, "Without each study; * marks influence", frozenset({3, 4, 5}))]
     if up_to is not None:
         entered = [
-            (f"{r.study} ({r.year})", str(r.k), interval(r.estimate, r.ci_lower, r.ci_upper), p_text(r.p_value))
+            (
+                f"{r.study} ({r.year})",
+                str(r.k),
+                interval(r.estimate, r.ci_lower, r.ci_upper),
+                _p(r.p_value if tested else None),
+            )
             for r in up_to.rows
         ]
         blocks.append(Table(("Up to", "k", "Estimate (interval)", "P"), entered, "As studies came in", frozenset({1})))
     notes = dict.fromkeys((*left_out.notes, *(up_to.notes if up_to else ())))
+    if undated:
+        notes[f"Not shown as studies came in: no year of {', '.join(undated)} is known."] = None
     return Section("Sensitivity", [*blocks, *(Paragraph(n, "note") for n in notes)])
 
 

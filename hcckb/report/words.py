@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hcckb.analysis.scales import null_of
 from hcckb.evidence import EvidenceTable
 from hcckb.results import ModelSummary, PooledResult
-from hcckb.text.tables import model_text, p_text
+from hcckb.text.tables import OF_ONE_ARM, model_text, p_text
 
 _ESTIMATORS = {
     "REML": "restricted maximum likelihood",
@@ -49,12 +50,16 @@ def answer(result: PooledResult) -> str:
     level = f"{100 * result.level:g} % interval"
     spread = f"{result.estimate:.3f} ({level} {result.ci_lower:.3f} to {result.ci_upper:.3f})"
     model = model_text(result.model, result.tau2_method, result.ci_method)
-    return f"{what[:1].upper()}{what[1:]} {spread}, {p_text(result.p_value)}; {result.k} estimates; {model}."
+    tested = "" if result.measure in OF_ONE_ARM else f", {p_text(result.p_value)}"
+    size = f"{result.k} estimates; {model}" if result.k > 1 else "one estimate"
+    return f"{what[:1].upper()}{what[1:]} {spread}{tested}; {size}."
 
 
 def agreement(result: PooledResult) -> str:
     """Say whether the models shown agree that the interval excludes no effect."""
-    null = 1.0 if result.scale == "log" else 0.0
+    null = null_of(result)
+    if null is None or not result.beside:
+        return ""
     main = ModelSummary(
         label="the main model",
         model=result.model,
@@ -69,8 +74,6 @@ def agreement(result: PooledResult) -> str:
     every = (main, *result.beside)
     excludes = [m.label for m in every if not m.ci_lower <= null <= m.ci_upper]
     holds = [m.label for m in every if m.ci_lower <= null <= m.ci_upper]
-    if not result.beside:
-        return ""
     if not holds:
         return "All models shown agree: their intervals exclude no effect."
     if not excludes:
@@ -86,7 +89,7 @@ def methods_paragraph(table: EvidenceTable, result: PooledResult) -> str:
 def _selection(table: EvidenceTable) -> list[str]:
     studies = len({r.study for r in table.rows})
     if not table.kb_version:
-        return [f"{len(table.rows)} estimates of {studies} studies were taken from {table.query}."]
+        return [f"{_counted(len(table.rows), studies)} taken from {table.query}."]
     asked = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in table.asked.items())
     view = "as printed" if table.asked.get("as_printed") else "with documented corrections of printed errors"
     corrected = sum(r.resolution is not None for r in table.rows)
@@ -97,18 +100,28 @@ def _selection(table: EvidenceTable) -> list[str]:
         + f" {view}.",
         "For each contrast one estimate was chosen by fixed rules: intention to treat before other populations, final "
         "or updated before primary before interim analyses, reports nearer to the trial before secondary ones.",
-        f"{len(table.rows)} estimates of {studies} studies from {len(kinds)} documents entered; "
+        f"{_counted(len(table.rows), studies)} taken from {len(kinds)} "
+        f"{'document' if len(kinds) == 1 else 'documents'}; "
         f"{len(table.passed_over)} other reports of the selected contrasts were read and passed over; "
         f"{corrected} of the estimates that entered differ from print by a curator's correction.",
     ]
 
 
+def _counted(rows: int, studies: int) -> str:
+    if rows == 1:
+        return "One estimate of one study was"
+    return f"{rows} estimates of {studies} {'study' if studies == 1 else 'studies'} were"
+
+
 def _synthesis(result: PooledResult) -> list[str]:
     scale = "as natural logarithms, with standard errors from the printed intervals at their own level"
-    ratio = result.scale == "log"
-    effects = f"{plain(result.measure).capitalize()}s were pooled {scale if ratio else 'on their own scale'}."
+    if result.measure in OF_ONE_ARM and result.scale != "identity":
+        scale = f"on the {plain(result.scale.removeprefix('rate-'))} scale"
+    elif result.scale != "log":
+        scale = "on their own scale"
+    effects = f"{plain(result.measure).capitalize()}s were pooled {scale}."
     if result.k < 2:
-        return [effects, "A single estimate stands for itself."]
+        return ["A single estimate stands for itself: nothing was pooled."]
     if result.model == "common":
         model = "A common-effect model with inverse-variance weights was used, with a Wald interval."
     elif result.tau2_method is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from hcckb.analysis.gosh import GoshResult, GoshStudy
-from hcckb.analysis.multiverse import NOBODY, MultiverseResult, Specification
+from hcckb.analysis.multiverse import CHOICE_NAMES, NOBODY, MultiverseResult, Specification
 from hcckb.results import PooledResult
 from hcckb.text.tables import DISCLAIMER, grid, model_text, ratio_text
 
@@ -56,47 +56,40 @@ def multiverse_text(found: MultiverseResult) -> str:
     """Write the share of specifications that exclude no effect, their range, and which choice matters."""
     n = len(found.specifications)
     title = f"{found.pooled.title} ({n:,} specifications)"
-    excluding = sum(s.excludes_null for s in found.specifications)
+    excluding = sum(bool(s.excludes_null) for s in found.specifications)
+    share = f"The interval excludes no effect in {excluding:,} of {n:,} ({_percent(found.share_excluding_null)})."
     summary = [
-        f"The interval excludes no effect in {excluding:,} of {n:,} ({_percent(found.share_excluding_null)}).",
+        *([] if found.share_excluding_null is None else [share]),
         f"Estimates reach from {found.estimate_lower:.3f} to {found.estimate_upper:.3f}; "
         f"median {found.estimate_median:.3f}.",
     ]
+    last = None if found.share_excluding_null is not None else -1
     choices = grid(
         (
             (
-                _WORDS[c.choice],
+                CHOICE_NAMES[c.choice],
                 c.options,
                 _percent(c.explained),
                 f"{_percent(c.share_lower)} to {_percent(c.share_upper)}",
-            )
+            )[:last]
             for c in found.choices
             if c.options > 1
         ),
-        ("Choice", "Options", "Variance of the estimate explained", "Share excluding no effect, by option"),
+        ("Choice", "Options", "Variance of the estimate explained", "Share excluding no effect, by option")[:last],
     )
     shown = [c.choice for c in found.choices if 1 < c.options <= MOST_LEVELS]
     levels = grid(
         (
-            (_WORDS[v.choice], v.option, v.n, f"{v.estimate_median:.3f}", _percent(v.share_excluding_null))
+            (CHOICE_NAMES[v.choice], v.option, v.n, f"{v.estimate_median:.3f}", _percent(v.share_excluding_null))[:last]
             for choice in shown
             for v in found.levels
             if v.choice == choice
         ),
-        ("Choice", "Option", "n", "Median estimate", "Excluding no effect"),
+        ("Choice", "Option", "n", "Median estimate", "Excluding no effect")[:last],
     )
     ends = [_one(word, s) for word, s in (("Lowest", found.specifications[0]), ("Highest", found.specifications[-1]))]
     told = _told(found.notes, found.pooled)
     return "\n".join([title, "", *summary, *ends, "", choices, "", levels, "", *told, DISCLAIMER])
-
-
-_WORDS = {
-    "estimator": "Estimator",
-    "ci_method": "Interval",
-    "left_out": "Study left out",
-    "lines": "Lines of therapy",
-    "view": "View",
-}
 
 
 def _one(word: str, s: Specification) -> str:
@@ -106,8 +99,8 @@ def _one(word: str, s: Specification) -> str:
     return f"{word}: {ratio_text(s.estimate, s.ci_lower, s.ci_upper)} ({how}; {where})."
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"
 
 
 def _told(notes: tuple[str, ...], pooled: PooledResult) -> list[str]:

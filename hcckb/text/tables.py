@@ -48,7 +48,9 @@ _MEASURES = {
     "incidence-rate-difference": "IRD",
     "incidence-rate": "rate",
 }
-_OF_ONE_ARM = ("proportion", "incidence-rate", "median")
+# A number with more decimals than this was computed, not printed.
+MOST_DECIMALS = 6
+OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 
 def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
@@ -102,11 +104,13 @@ def evidence_text(table: EvidenceTable) -> str:
 
 
 def digits_text(row: EvidenceRow) -> str:
-    """Write a row's value and interval with as many decimals as its report prints, at least two."""
+    """Write a value and its interval with the decimals of its report, at least two; computed ones with three."""
     numbers = [x for x in (row.value, row.ci_lower, row.ci_upper) if x is not None]
     decimals = max([2, *(len(f"{x!r}".partition(".")[2]) for x in numbers)])
     if len(numbers) < 3:
         return row.as_printed
+    if decimals > MOST_DECIMALS:
+        decimals = 3
     return "{:.{d}f} ({:.{d}f} to {:.{d}f})".format(*numbers, d=decimals)
 
 
@@ -116,7 +120,7 @@ def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
         row.study,
         row.year,
         f"{row.experimental} vs {row.comparator}",
-        _sizes(row),
+        sizes_text(row),
         _SHORT.get(row.endpoint, row.endpoint),
         digits_text(row) + mark,
         "" if row.ci_level is None else f"{100 * row.ci_level:g} %",
@@ -125,7 +129,8 @@ def _evidence_cells(row: EvidenceRow) -> tuple[object, ...]:
     )
 
 
-def _sizes(row: EvidenceRow | PooledRow) -> str:
+def sizes_text(row: EvidenceRow | PooledRow) -> str:
+    """Write the sizes of both arms, or of the only one; a size that is not known is a question mark."""
     if isinstance(row.n_experimental, int) and row.n_comparator is None and not row.comparator:
         return str(row.n_experimental)
     return f"{row.n_experimental or '?'}/{row.n_comparator or '?'}"
@@ -152,7 +157,7 @@ def _pooled_cells(row: PooledRow) -> tuple[object, ...]:
     level = "" if row.ci_level == 0.95 else f" [{100 * row.ci_level:g} %]"
     text = ratio_text(row.value, row.ci_lower, row.ci_upper) + level + (" *" if row.resolution else "")
     arms = f"{row.experimental} vs {row.comparator}" if row.experimental else ""
-    return row.study, row.year, arms, _sizes(row), text, f"{100 * row.weight:.1f} %", row.source
+    return row.study, row.year, arms, sizes_text(row), text, f"{100 * row.weight:.1f} %", row.source
 
 
 def model_text(model: str, tau2_method: str | None, ci_method: str) -> str:
@@ -187,7 +192,7 @@ def _rounding(found: Rounding, short: str) -> str:
 
 def _tested(result: PooledResult) -> str:
     """Write the P value of no effect, which single arms have not."""
-    return "" if result.measure in _OF_ONE_ARM else f", {p_text(result.p_value)}"
+    return "" if result.measure in OF_ONE_ARM else f", {p_text(result.p_value)}"
 
 
 def _heterogeneity(result: PooledResult) -> str:

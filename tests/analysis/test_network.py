@@ -18,6 +18,7 @@ from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.evidence import select
 from hcckb.records import to_json
 from hcckb.text.network import league_records, network_text
+from hcckb.usertable_network import read_network_table
 
 CONTRACT = [
     "treatments",
@@ -162,3 +163,9 @@ def test_the_command_writes_table_league_and_json():
     told = json.loads(run(*asked, "--reference", "placebo", "--tau2", "REML", "--large-is-good", "-f", "json"))
     assert (told["reference"], told["tau2_method"], told["small_is_good"]) == ("Placebo", "REML", False)
     assert len(json.loads(run("--endpoint", "OS", "--measure", "HR", "--parts", "-f", "json"))) > 1
+
+
+def test_a_table_of_ones_own_has_no_cutoff_to_curate(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("study,treatment1,treatment2,te,sete\nT1,A,B,-0.2,0.1\n", encoding="utf-8")
+    assert "data_cutoff" not in network(read_network_table(path, "hazard-ratio")).provenance

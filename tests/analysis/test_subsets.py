@@ -124,3 +124,40 @@ def test_computed_numbers_have_no_rounding(tmp_path):
     )
     assert rounding(pool(read_table(path, "risk-ratio"))) is None
     assert rounding(pool(read_table(path, "risk-difference"))) is None
+
+
+ARMS = {
+    "proportion": (
+        "study,events,n\nA,10,100\nB,3,50\nC,1,40\nD,22,200\n",
+        ("logit", "freeman-tukey", "arcsine", "none"),
+    ),
+    "incidence-rate": (
+        "study,events,time\nA,10,100\nB,3,50\nC,5,40\nD,22,200\n",
+        ("log", "square-root", "freeman-tukey", "none"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("measure", "transform"), [(measure, name) for measure, (_, names) in ARMS.items() for name in names]
+)
+def test_single_arms_come_back_to_their_own_scale(tmp_path, measure, transform):
+    path = tmp_path / "arms.csv"
+    path.write_text(ARMS[measure][0], encoding="utf-8")
+    arms = read_table(path, measure, transform=transform)
+    found = multiverse([Variant(view="as given", lines="all", table=arms)])
+    for s in found.specifications:
+        rows = tuple(r for r in arms.rows if r.study != s.left_out)
+        model = {"model": "common"} if s.estimator == "common" else {"tau2": s.estimator}
+        alone = pool(replace(arms, rows=rows), ci=s.ci_method, **model)
+        ends = (s.estimate, s.ci_lower, s.ci_upper)
+        assert ends == pytest.approx((alone.estimate, alone.ci_lower, alone.ci_upper), rel=1e-7)
+        assert s.excludes_null is None
+    assert found.share_excluding_null is None
+    assert {c.share_lower for c in found.choices} == {v.share_excluding_null for v in found.levels} == {None}
+    whole = pool(arms)
+    assert found.estimate_lower < whole.estimate < found.estimate_upper
+    subsets = gosh(arms)
+    assert subsets.estimate_quantiles[0] < whole.estimate < subsets.estimate_quantiles[-1]
+    assert 0.0 < subsets.estimate_quantiles[0] < subsets.estimate_quantiles[-1] < 0.2
+    assert all(0.0 < r.estimate_with < 0.2 for r in subsets.rows)

@@ -10,6 +10,7 @@ from hcckb.errors import UsageError
 from hcckb.evidence import select
 from hcckb.plots.bubble import bubble_svg
 from hcckb.plots.forest_groups import subgroup_forest_svg
+from hcckb.usertable import read_table
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,14 @@ def test_the_common_effect_has_no_range_of_a_new_study(table, parse):
 def test_several_moderators_have_no_bubble_plot(table):
     with pytest.raises(UsageError, match="one moderator"):
         bubble_svg(regress(table, ["year", "phase"]))
+
+
+def test_no_name_of_a_level_is_cut(tmp_path, parse):
+    for count, upright in ((3, False), (6, True)):
+        names = [f"Combination therapy number {i} with a long name" for i in range(count)]
+        path = tmp_path / "levels.csv"
+        rows = [f"S{i},{-0.1 * i},0.1,{names[i % count]}" for i in range(2 * count)]
+        path.write_text("study,yi,sei,drug\n" + "\n".join(rows) + "\n", encoding="utf-8")
+        drawing = parse(bubble_svg(regress(read_table(path, "generic"), ["drug"])))
+        assert not any("…" in text for text in (*drawing.texts("tick-label"), *drawing.texts("upright")))
+        assert set(names) <= set(drawing.texts("upright")) if upright else len(drawing.texts("tick-label")) > count

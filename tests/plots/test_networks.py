@@ -113,3 +113,27 @@ def test_shades_run_from_blue_by_white_to_vermilion():
 def test_an_unknown_figure_is_refused(star, tmp_path):
     with pytest.raises(UsageError, match="there are plot, forest"):
         save_network(star, "pie", tmp_path / "x.svg")
+
+
+def test_a_line_bends_round_a_treatment_in_its_way(tmp_path, parse):
+    path = tmp_path / "wheel.csv"
+    rows = ["T1,A,Hub", "T2,B,Hub", "T3,C,Hub", "T4,D,Hub", "T5,A,C"]
+    path.write_text(
+        "study,treatment1,treatment2,te,sete\n" + "".join(f"{row},-0.2,0.1\n" for row in rows), encoding="utf-8"
+    )
+    result = network(read_network_table(path, "hazard-ratio"), reference="Hub")
+    drawing = parse(graph_svg(result))
+    edges = drawing.named("edge")
+    assert len(edges) == 5
+    arcs = [e for e in edges if "Q" in e.attrib.get("d", "")]
+    hub = dict(zip(result.treatments, drawing.named("point"), strict=True))["Hub"]
+    cx, cy, r = (float(hub.attrib[name]) for name in ("cx", "cy", "r"))
+    ((x1, y1), (xc, yc), (x2, y2)) = _points(arcs[0].attrib["d"])
+    middle = (x1 + 2 * xc + x2) / 4 - cx, (y1 + 2 * yc + y2) / 4 - cy
+    assert (middle[0] ** 2 + middle[1] ** 2) ** 0.5 > r
+    assert len(arcs) == 1
+
+
+def _points(path):
+    numbers = [float(x) for x in path.replace("M", " ").replace("Q", " ").split()]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))

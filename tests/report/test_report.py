@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from hcckb.analysis.multiverse import multiverse, variants
 from hcckb.analysis.pool import pool
+from hcckb.analysis.rounding import rounding
 from hcckb.evidence import select
 from hcckb.report import pooled_report, write_report
 from hcckb.report.page import html, markdown
@@ -31,6 +33,7 @@ SECTIONS = [
     "Absolute effects",
     "Sensitivity",
     "Small-study effects",
+    "Choices",
     "Doubts",
     "Sources",
     "Methods",
@@ -104,7 +107,7 @@ def test_markdown_has_its_figures_beside_it(report, tmp_path):
     write_report(report, tmp_path / "answer.md")
     text = (tmp_path / "answer.md").read_text(encoding="utf-8")
     named = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
-    assert named == ["answer-flow.svg", "answer-forest.svg", "answer-funnel.svg"]
+    assert named == [f"answer-{n}.svg" for n in ("flow", "forest", "funnel", "curve", "gosh")]
     assert all((tmp_path / n).read_text(encoding="utf-8").startswith("<svg") for n in named)
     for line in (x for x in text.splitlines() if x.startswith("| ---")):
         assert line.count("|") > 2
@@ -177,7 +180,7 @@ def test_report_of_an_own_table_has_no_selection_and_no_audit(tmp_path):
     path.write_text("study,value,ci_lower,ci_upper\nA,0.8,0.6,1.07\nB,0.7,0.5,0.98\n", encoding="utf-8")
     report = pooled_report(read_table(path, "risk-ratio"))
     assert [s.title for s in report.sections] == [
-        "Answer", "Question", "Evidence", "Pooled result", "Sources", "Methods", "Recompute",
+        "Answer", "Question", "Evidence", "Pooled result", "Choices", "Sources", "Methods", "Recompute",
     ]  # fmt: skip
     assert "Selection" not in html(report)
 
@@ -209,3 +212,44 @@ def test_r_code_of_a_kenward_roger_interval_computes_it_from_metafors_tau2(kb):
     code = metafor_code(result)
     assert 'test = "z"' in code
     assert "qt(0.975, df)" in code
+
+
+def own_report(tmp_path, name, text, measure):
+    path = tmp_path / f"{name}.csv"
+    path.write_text(text, encoding="utf-8")
+    return markdown(pooled_report(read_table(path, measure)))
+
+
+def test_choices_are_those_of_the_multiverse(kb, report):
+    found = multiverse(variants(kb, QUERY, endpoint="OS"))
+    (section,) = [s for s in report.sections if s.title == "Choices"]
+    assert f"{len(found.specifications):,} defensible ways" in section.blocks[0].text
+    assert f"{found.estimate_lower:.3f} to {found.estimate_upper:.3f}" in section.blocks[0].text
+    assert [b.name for b in section.blocks if b.kind == "figure"] == ["curve", "gosh"]
+
+
+def test_rounding_is_told(report, table):
+    moved = rounding(pool(table))
+    reach = f"{moved.estimate_lower:.3f} to {moved.estimate_upper:.3f}"
+    assert f"moves the pooled estimate within {reach}" in markdown(report)
+
+
+def test_single_arms_are_not_tested_against_no_effect(tmp_path):
+    text = own_report(tmp_path, "arms", "study,events,n\nA,10,100\nB,3,50\nC,1,40\nD,22,200\n", "proportion")
+    assert "no effect" not in text
+    assert ", p " not in text.split("## Question")[0]
+    assert "Proportions were pooled on the logit scale." in text
+    assert "| A |  |  | 100 | 0.100 (0.049 to 0.176) |" in text
+
+
+def test_one_estimate_is_not_called_pooled(tmp_path):
+    text = own_report(tmp_path, "one", "study,value,ci_lower,ci_upper\nA,0.8,0.6,1.07\n", "hazard-ratio")
+    assert "1 estimates" not in text
+    assert "random effects" not in text.split("## Question")[0]
+    assert "One estimate of one study was taken from table one.csv." in text
+
+
+def test_studies_without_year_are_named_where_time_would_be_shown(tmp_path):
+    rows = "A,0.8,0.6,1.07,2010\nB,0.7,0.5,0.98,\nC,0.9,0.7,1.16,2012\n"
+    text = own_report(tmp_path, "undated", "study,value,ci_lower,ci_upper,year\n" + rows, "hazard-ratio")
+    assert "no year of B is known" in text
