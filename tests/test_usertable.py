@@ -134,6 +134,12 @@ def test_limits_that_overflow_are_refused(write, command, command_name):
     assert "is not finite" in ran.err
 
 
+def test_estimates_too_far_apart_for_levels_are_refused(write, command):
+    path = write("t.csv", "study,yi,vi\nA,1e200,1\nB,-1e200,1\nC,3,1\n")
+    ran = command("multilevel", "--data", path, "--measure", "generic")
+    assert (ran.code, ran.out, "too far apart" in ran.err) == (5, "", True)
+
+
 def test_ten_thousand_rows_are_pooled_without_comparing_each_with_each(write):
     rows = "".join(f"S{i // 2},0.{70 + i % 20},0.5,1.2\n" for i in range(10_000))
     table = read_table(write("t.csv", f"study,value,ci_lower,ci_upper\n{rows}"), HR)

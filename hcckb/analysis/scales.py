@@ -80,8 +80,8 @@ def effects_of(rows: Sequence[EvidenceRow]) -> tuple[Effects, Scale]:
         return _of_rates(rates, labels)
     exact = [r for r in rows if isinstance(r, EffectRow)]
     if len(exact) == len(rows):
-        found = generic([r.analysis_value for r in exact], sei=[r.se for r in exact], labels=labels)
-        return found, Scale("log" if rows[0].measure in LOG_MEASURES else "identity")
+        given = generic([r.analysis_value for r in exact], sei=[r.se for r in exact], labels=labels)
+        return given, Scale("log" if rows[0].measure in LOG_MEASURES else "identity")
     columns = (
         np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
     )
