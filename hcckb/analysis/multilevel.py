@@ -134,15 +134,16 @@ def multilevel(
     v, shares, assumed = _covariance(table, names, effects.variance, rho)
     levels = LEVELS if len(set(names)) < len(names) else ("cluster",)
     try:
-        fit = fit_levels(
-            effects.estimate,
-            v,
-            names,
-            components=levels if how["model"] == "random" else (),
-            method=str(how["tau2"]),
-            test="wald" if how["ci"] == "wald" else "t",
-            level=float(how["level"]),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            fit = fit_levels(
+                effects.estimate,
+                v,
+                names,
+                components=levels if how["model"] == "random" else (),
+                method=str(how["tau2"]),
+                test="wald" if how["ci"] == "wald" else "t",
+                level=float(how["level"]),
+            )
     except np.linalg.LinAlgError as error:
         raise PoolingError(
             f"the estimates are too far apart for the model ({error}). Look for a misprinted estimate or variance."
