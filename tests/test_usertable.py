@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 from hcckb.analysis.pool import pool, pool_by
-from hcckb.errors import DataError, HcckbError, PoolingError, TableError, UsageError
+from hcckb.errors import DataError, PoolingError, TableError, UsageError
 from hcckb.usertable import COUNT_MEASURES, RATIO_MEASURES, read_table
 
 TABLES = Path(__file__).parent / "data" / "tables"
@@ -98,17 +99,54 @@ def test_a_file_that_cannot_be_read_is_named(file):
 @pytest.mark.parametrize(
     ("file", "told"),
     [
-        ("value-outside.csv", "has the value outside its interval"),
+        ("value-outside.csv", "lies outside its interval"),
         ("not-positive.csv", "is not positive"),
         ("reversed.csv", "are reversed"),
         ("zero-width.csv", "leave no width"),
         ("percent-level.csv", r"is not in \(0, 1\)"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused_with_study_file_and_row(file, told):
-    with pytest.raises(HcckbError, match=told) as error:
-        pool(read_table(TABLES / file, HR))
-    assert f"First ({file}, row 2)" in str(error.value)
+def test_numbers_that_cannot_be_are_refused_with_file_row_and_column(file, told):
+    with pytest.raises(TableError, match=told) as error:
+        read_table(TABLES / file, HR)
+    assert f"{file}, row 2, column " in str(error.value)
+
+
+def test_given_effects_are_pooled_as_they_are_given_however_small_their_variance(write):
+    path = write("t.csv", "study,yi,vi\nA,1e6,1e-12\nB,1e6,4e-12\n")
+    found = pool(read_table(path, "generic"), model="common")
+    close([r.se for r in found.rows], [1e-6, 2e-6])
+    close(found.se, (1e12 + 0.25e12) ** -0.5)
+
+
+def test_a_column_of_the_file_parts_the_pool(write):
+    path = write(
+        "t.csv", "study,value,ci_lower,ci_upper,group\nA,.8,.6,1.1,x\nB,.7,.5,.9,y\nC,.9,.7,1.2,x\nD,.9,.7,1.2,\n"
+    )
+    assert [(name, found.k) for name, found in pool_by(read_table(path, HR), "group")] == [("", 1), ("x", 2), ("y", 1)]
+
+
+@pytest.mark.parametrize("command_name", ["pool", "multilevel"])
+def test_limits_that_overflow_are_refused(write, command, command_name):
+    path = write("t.csv", "study,value,ci_lower,ci_upper\nA,1e300,1e299,1e301\nB,0.8,0.6,1.1\n")
+    ran = command(command_name, "--data", path, "--measure", "HR", "-f", "json")
+    assert (ran.code, ran.out) == (5, "")
+    assert "is not finite" in ran.err
+
+
+def test_estimates_too_far_apart_for_levels_are_refused(write, command):
+    path = write("t.csv", "study,yi,vi\nA,1e200,1\nB,-1e200,1\nC,3,1\n")
+    ran = command("multilevel", "--data", path, "--measure", "generic")
+    assert (ran.code, ran.out, "too far apart" in ran.err) == (5, "", True)
+
+
+def test_ten_thousand_rows_are_pooled_without_comparing_each_with_each(write):
+    rows = "".join(f"S{i // 2},0.{70 + i % 20},0.5,1.2\n" for i in range(10_000))
+    table = read_table(write("t.csv", f"study,value,ci_lower,ci_upper\n{rows}"), HR)
+    start = perf_counter()
+    assert pool(table).k == 10_000
+    assert len(table.warnings) == 5_000
+    assert perf_counter() - start < 3
 
 
 def test_mixed_endpoints_of_a_table_are_refused():

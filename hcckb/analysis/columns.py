@@ -35,12 +35,23 @@ def column(table: EvidenceTable, name: str) -> tuple[str | float, ...]:
     TableError
         If a row has no value in it; the study is named.
     """
-    texts = [_cell(table, row, name) for row in table.rows]
+    texts = cells(table, name)
     for row, text in zip(table.rows, texts, strict=True):
         if text == "":
             raise TableError(f"{_where(row)}: has no {name}. Fill it in, or leave the study out.")
     numbers = [_number(t) for t in texts]
     return tuple(n for n in numbers if n is not None) if None not in numbers else tuple(texts)
+
+
+def cells(table: EvidenceTable, name: str) -> tuple[str, ...]:
+    """Return a column as the texts of its cells, empty where a row has no value.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
+    """
+    return tuple(_cell(table, row, name) for row in table.rows)
 
 
 def categories(table: EvidenceTable, name: str) -> tuple[str, ...]:

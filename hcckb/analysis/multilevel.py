@@ -11,7 +11,7 @@ import numpy as np
 from hcckb.analysis.columns import categories
 from hcckb.analysis.pool import RATIOS, Scale, effects_of, patients_once, refuse_unpoolable, title_of
 from hcckb.candidates import EvidenceRow
-from hcckb.errors import UsageError
+from hcckb.errors import PoolingError, UsageError
 from hcckb.evidence import EvidenceTable, warnings_of
 from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.multilevel import LEVELS, Multilevel, marginal_covariance
@@ -133,15 +133,21 @@ def multilevel(
     effects, scale = effects_of(rows)
     v, shares, assumed = _covariance(table, names, effects.variance, rho)
     levels = LEVELS if len(set(names)) < len(names) else ("cluster",)
-    fit = fit_levels(
-        effects.estimate,
-        v,
-        names,
-        components=levels if how["model"] == "random" else (),
-        method=str(how["tau2"]),
-        test="wald" if how["ci"] == "wald" else "t",
-        level=float(how["level"]),
-    )
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            fit = fit_levels(
+                effects.estimate,
+                v,
+                names,
+                components=levels if how["model"] == "random" else (),
+                method=str(how["tau2"]),
+                test="wald" if how["ci"] == "wald" else "t",
+                level=float(how["level"]),
+            )
+    except np.linalg.LinAlgError as error:
+        raise PoolingError(
+            f"the estimates are too far apart for the model ({error}). Look for a misprinted estimate or variance."
+        ) from None
     phi = marginal_covariance(v, names, fit.components)
     sandwich = (
         robust(effects.estimate, phi, np.ones((len(rows), 1)), names, level=fit.level) if fit.clusters > 1 else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from hcckb.analysis.cells import CELL_MODELS, pool_cells
+from hcckb.analysis.columns import cells
 from hcckb.analysis.provenance import provenance_of
 from hcckb.analysis.scales import RATIOS, Scale, effects_of
 from hcckb.candidates import EvidenceRow
@@ -87,7 +87,6 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
     rows = table.rows
     effects, scale = effects_of(rows)
     fitted, told = _fitted(rows, effects, how)
-    _refuse_overflow(fitted, scale)
     noted = (*warnings_of(rows), *shared) if table.kb_version else table.warnings
     warnings = (*told, *_warnings(rows, effects, fitted, scale), *noted)
     result = _result(table, effects, fitted, scale, warnings)
@@ -97,23 +96,22 @@ def pool(table: EvidenceTable, **method: str | float) -> PooledResult:
 def pool_by(table: EvidenceTable, column: str, **method: str | float) -> tuple[tuple[str, PooledResult], ...]:
     """Pool each group of rows that share a value of `column`, groups in alphabetical order.
 
+    `column` is one of the evidence table or of a user's own file; rows without a value form the group "".
+
     Raises
     ------
-    UsageError
+    UnknownNameError
         If the table has no such column.
     EmptySelectionError
         If the table is empty.
     PoolingError
         As :func:`pool`, for any of the groups.
     """
-    if column not in EvidenceRow.__dataclass_fields__:
-        columns = ", ".join(EvidenceRow.__dataclass_fields__)
-        raise UsageError(f"--by {column}: the evidence table has no such column. It has: {columns}")
     if not table.rows:
         raise EmptySelectionError(_why_empty(table))
     groups: dict[str, list[EvidenceRow]] = {}
-    for row in table.rows:
-        groups.setdefault(str(getattr(row, column)), []).append(row)
+    for row, name in zip(table.rows, cells(table, column), strict=True):
+        groups.setdefault(name, []).append(row)
     return tuple((name, pool(_group(table, groups[name]), **method)) for name in sorted(groups))
 
 
@@ -122,14 +120,6 @@ def _group(table: EvidenceTable, rows: Sequence[EvidenceRow]) -> EvidenceTable:
     others = {r.study for r in table.rows} - {r.study for r in rows}
     passed = tuple(p for p in table.passed_over if p.study not in others)
     return replace(table, rows=tuple(rows), passed_over=passed)
-
-
-def _refuse_overflow(fitted: Pooled, scale: Scale) -> None:
-    """Refuse a result whose limits are no finite numbers on the scale of the measure."""
-    with np.errstate(over="ignore"):
-        limits = [scale.back(x) for x in (fitted.ci_lower, fitted.ci_upper)]
-    if not np.isfinite(limits).all():
-        raise PoolingError(f"the pooled interval is not finite: {limits[0]:g} to {limits[1]:g}. Check the widest rows.")
 
 
 def patients_once(table: EvidenceTable) -> tuple[EvidenceTable, tuple[str, ...]]:
@@ -166,17 +156,17 @@ def refuse_unpoolable(table: EvidenceTable) -> None:
 
 def _refuse_shared_arms(table: EvidenceTable) -> None:
     """Refuse contrasts that share an arm: pooling takes estimates as independent."""
-    for one, other in combinations(table.rows, 2):
-        shared = {one.experimental_arm, one.comparator_arm} & {
-            other.experimental_arm,
-            other.comparator_arm,
-        } - {""}
-        if shared:
+    seen: dict[str, EvidenceRow] = {}
+    for other in table.rows:
+        mine = [arm for arm in (other.experimental_arm, other.comparator_arm) if arm]
+        one = next((seen[arm] for arm in mine if arm in seen), None)
+        if one is not None:
             arms = f"{one.experimental} and {other.experimental}" if one.study == other.study else one.study
             raise PoolingError(
                 f"{one.study} enters twice ({arms}) with a shared arm: its patients would be counted twice. "
                 "Keep one contrast with --agent, or pool both with their covariance: `hcckb multilevel`."
             )
+        seen.update(dict.fromkeys(mine, other))
 
 
 def _why_empty(table: EvidenceTable) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from hcckb.candidates import EvidenceRow
+from hcckb.errors import PoolingError
 from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.proportions import back_transform_proportion, proportion_effects
 from hcckb.pooling.rates import back_transform_rate, rate_effects
 from hcckb.results import PooledResult
-from hcckb.usertable import MedianRow, ProportionRow, RateRow
+from hcckb.usertable import EffectRow, MedianRow, ProportionRow, RateRow
 from hcckb.usertable.effects import LOG_MEASURES
 from hcckb.usertable.read import ARM_MEASURES
 
@@ -31,8 +32,21 @@ class Scale:
     harmonic_size: float | None = None
 
     def back(self, value: float) -> float:
-        """Turn a number on the analysis scale into one on the scale of the measure."""
-        return float(self.back_all(np.asarray(value)))
+        """Turn a number on the analysis scale into one on the scale of the measure.
+
+        Raises
+        ------
+        PoolingError
+            If that is no finite number.
+        """
+        with np.errstate(over="ignore"):
+            found = float(self.back_all(np.asarray(value)))
+        if not np.isfinite(found):
+            raise PoolingError(
+                f"the pooled result or a limit of it is not finite: {value:g} on the scale of the analysis "
+                f"({self.name}). Check the widest rows."
+            )
+        return found
 
     def back_all(self, values: FloatArray) -> FloatArray:
         """Turn numbers of any shape on the analysis scale into ones on the scale of the measure."""
@@ -74,6 +88,10 @@ def effects_of(rows: Sequence[EvidenceRow]) -> tuple[Effects, Scale]:
     rates = [r for r in rows if isinstance(r, RateRow)]
     if rates:
         return _of_rates(rates, labels)
+    exact = [r for r in rows if isinstance(r, EffectRow)]
+    if len(exact) == len(rows):
+        given = generic([r.analysis_value for r in exact], sei=[r.se for r in exact], labels=labels)
+        return given, Scale("log" if rows[0].measure in LOG_MEASURES else "identity")
     columns = (
         np.array([getattr(r, c) for r in rows], dtype=float) for c in ("value", "ci_lower", "ci_upper", "ci_level")
     )

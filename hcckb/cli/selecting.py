@@ -190,6 +190,8 @@ class Asked:
     @property
     def method(self) -> dict[str, Any]:
         """How to pool: the keywords of :func:`hcckb.analysis.pool.pool`."""
+        if not 0 < self.given["level"] < 1:
+            raise UsageError(f"--level {self.given['level']:g} must lie between 0 and 1. Write 0.95 for 95 %.")
         chosen = {name: self.given[name].value for name in ("tau2", "ci", "prediction", "tau2_interval")}
         return {"model": self.given["model"], **chosen, "level": self.given["level"]}
 

@@ -146,7 +146,7 @@ def pooled_text(result: PooledResult, rounding: Rounding | None = None) -> str:
         lines.append(_rounding(rounding, short))
     if result.beside:
         lines += ["", "The same estimates under other models:"]
-        lines += [_beside(result)]
+        lines += [_beside(result), *_disagreement(result)]
     lines += _left_out(result)
     lines += [f"Note: {w}" for w in result.warnings]
     lines += ["", _footer(result)]
@@ -222,6 +222,25 @@ def _beside(result: PooledResult) -> str:
         for s in result.beside
     ]
     return grid(rows, ("Model", "Estimate (interval)", "p", "tau2"))
+
+
+def _disagreement(result: PooledResult) -> list[str]:
+    """Say that the interval excludes no effect under some models only."""
+    if result.measure in _OF_ONE_ARM:
+        return []
+    null = 1.0 if result.scale == "log" else 0.0
+    asked = model_text(result.model, result.tau2_method, result.ci_method).removesuffix(" interval")
+    intervals = [(f"{asked} (above)", result.ci_lower, result.ci_upper)]
+    intervals += [(s.label, s.ci_lower, s.ci_upper) for s in result.beside]
+    without = [label for label, low, high in intervals if not low <= null <= high]
+    within = [label for label, low, high in intervals if low <= null <= high]
+    if not without or not within:
+        return []
+    text = (
+        f"The models disagree: the {100 * result.level:g} % interval excludes no effect ({null:g}) under "
+        f"{'; '.join(without)}. It includes it under {'; '.join(within)}."
+    )
+    return textwrap.wrap(text, 108, subsequent_indent="  ")
 
 
 def _left_out(result: PooledResult) -> list[str]:

@@ -84,9 +84,9 @@ def from_medians(sheet: Sheet) -> Read:
 
 def _interval_row(sheet: Sheet, i: int) -> EvidenceRow:
     number, record = sheet.records[i]
-    m, low, high = (sheet.positive(number, column, record) for column in MEDIAN_INTERVAL)
-    level = sheet.number(number, "ci_level", record) if record.get("ci_level") else 0.95
-    common = sheet.common(number, record, "median", (m, low, high))
+    interval = sheet.interval(number, record, MEDIAN_INTERVAL, ratio=True)
+    level = sheet.level(number, record)
+    common = sheet.common(number, record, "median", interval)
     return MedianRow(
         **{**common, "ci_level": level},
         n_experimental=sheet.whole(number, "n", record),

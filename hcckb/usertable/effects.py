@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hcckb.candidates import EvidenceRow
-from hcckb.errors import TableError
 from hcckb.evidence import PassedOver
 from hcckb.pooling.continuous import mean_effects
 from hcckb.pooling.effects import Effects, log_ratio_from_p
 from hcckb.pooling.hazard import log_hazard_from_logrank
 from hcckb.pooling.rates import NO_EVENT_REASON, two_arm_rate_effects
+from hcckb.usertable.rows import EffectRow
 from hcckb.usertable.sheet import Z95, Record, Sheet, study
 
 INTERVAL = ("value", "ci_lower", "ci_upper")
@@ -93,34 +93,36 @@ def effect_row(
     sheet: Sheet, number: int, record: Record, measure: str, effect: tuple[float, float], said: str
 ) -> EvidenceRow:
     """Make a row of an effect on the analysis scale and its standard error, with its 95 % interval."""
-    return EvidenceRow(
+    return EffectRow(
         **sheet.common(number, record, measure, with_interval(measure, *effect)),
         **sheet.sizes(number, record),
         as_printed=said,
+        analysis_value=effect[0],
+        se=effect[1],
     )
 
 
 def with_interval(measure: str, y: float, se: float) -> tuple[float, float, float]:
     """Bring an effect and its 95 % limits to the scale of the measure."""
     limits = np.array([y, y - Z95 * se, y + Z95 * se])
-    value, lower, upper = (float(x) for x in (np.exp(limits) if measure in LOG_MEASURES else limits))
+    with np.errstate(over="ignore"):
+        value, lower, upper = (float(x) for x in (np.exp(limits) if measure in LOG_MEASURES else limits))
     return value, lower, upper
 
 
 def _printed(sheet: Sheet, number: int, record: Record, measure: str) -> EvidenceRow:
     bare = set(INTERVAL) <= set(sheet.header) and not (record.get("p_value") or record.get("o_minus_e"))
     if record.get("ci_lower") or record.get("ci_upper") or bare:
-        interval = tuple(sheet.number(number, c, record) for c in INTERVAL)
-        if measure not in LOG_MEASURES:
-            _refuse_uneven(sheet, number, interval)
-        common = sheet.common(number, record, measure, (interval[0], interval[1], interval[2]))
-        level = sheet.number(number, "ci_level", record) if record.get("ci_level") else 0.95
+        interval = sheet.interval(number, record, INTERVAL, ratio=measure in LOG_MEASURES)
+        common = sheet.common(number, record, measure, interval)
+        level = sheet.level(number, record)
         said = " ".join(record[c] for c in INTERVAL)
         return EvidenceRow(**{**common, "ci_level": level}, **sheet.sizes(number, record), as_printed=said)
     place = [_place(sheet, number, record)]
     if record.get("p_value"):
         value, p = sheet.number(number, "value", record), sheet.number(number, "p_value", record)
         sides = sheet.number(number, "p_sides", record) if record.get("p_sides") else 2.0
+        _refuse_no_p(sheet, number, record, value, p, sides)
         said = f"{record['value']} P {record['p_value']}" + (" (one-sided)" if sides == 1 else "")
         found = log_ratio_from_p(value, p, sides, labels=place)
         return effect_row(sheet, number, record, measure, _first(found), said)
@@ -130,17 +132,22 @@ def _printed(sheet: Sheet, number: int, record: Record, measure: str) -> Evidenc
     return effect_row(sheet, number, record, measure, _first(found), said)
 
 
+def _refuse_no_p(sheet: Sheet, number: int, record: Record, value: float, p: float, sides: float) -> None:
+    """Refuse a ratio with P from which no standard error follows."""
+    if value <= 0:
+        raise sheet.refuse(number, "value", f"{record['value']} is not positive. A ratio is above 0: is it a log?")
+    if value == 1:
+        raise sheet.refuse(
+            number, "value", f"{record['value']} is 1, whence no standard error follows. Give its limits."
+        )
+    if not 0 < p < 1:
+        raise sheet.refuse(number, "p_value", f"{record['p_value']} is not in (0, 1). Give the exact P, or the limits.")
+    if sides not in (1, 2):
+        raise sheet.refuse(number, "p_sides", f"{record['p_sides']} must be 1 or 2, the sides of the test.")
+
+
 def _first(found: Effects) -> tuple[float, float]:
     return float(found.estimate[0]), float(found.se[0])
-
-
-def _refuse_uneven(sheet: Sheet, number: int, interval: tuple[float, ...]) -> None:
-    value, lower, upper = interval
-    if not lower <= value <= upper or lower == upper:
-        raise TableError(
-            f"{sheet.path}, row {number}: value {value:g} with limits {lower:g} and {upper:g} is no estimate with an "
-            "interval. Correct the row."
-        )
 
 
 def _effect_rows(

@@ -48,3 +48,11 @@ class CountsRow(EvidenceRow):
 
     events_experimental: int
     events_comparator: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRow(EvidenceRow):
+    """An effect that was given or computed on the analysis scale: pooling takes it, not the interval made of it."""
+
+    analysis_value: float
+    se: float

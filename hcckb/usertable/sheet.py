@@ -57,6 +57,33 @@ class Sheet:
             raise self.refuse(number, column, f"{record[column]} must be above 0.")
         return value
 
+    def interval(
+        self, number: int, record: Record, columns: Sequence[str], *, ratio: bool
+    ) -> tuple[float, float, float]:
+        """Read an estimate with its limits; `ratio` where all three must be above 0."""
+        value, lower, upper = (self.number(number, c, record) for c in columns)
+        for column in columns if ratio else ():
+            if float(record[column]) <= 0:
+                raise self.refuse(number, column, f"{record[column]} is not positive. A ratio is above 0: is it a log?")
+        limits = f"{columns[1]} {lower:g}, {columns[2]} {upper:g}"
+        if lower > upper:
+            raise self.refuse(
+                number, columns[1], f"{limits} are reversed. Swap the limits if that is how they are printed."
+            )
+        if lower == upper:
+            raise self.refuse(number, columns[1], f"{limits} leave no width. Give limits with more digits.")
+        if not lower <= value <= upper:
+            problem = f"{value:g} lies outside its interval ({limits}). Read it again in the report."
+            raise self.refuse(number, columns[0], problem)
+        return value, lower, upper
+
+    def level(self, number: int, record: Record) -> float:
+        """Read the level of the interval, 0.95 where there is none."""
+        level = self.number(number, "ci_level", record) if record.get("ci_level") else 0.95
+        if not 0 < level < 1:
+            raise self.refuse(number, "ci_level", f"{record['ci_level']} is not in (0, 1). Write 0.95 for 95 %.")
+        return level
+
     def whole(self, number: int, column: str, record: Record) -> int | None:
         """Read a count where there is one."""
         text = record.get(column, "")
@@ -119,12 +146,14 @@ class Sheet:
 
     def repeated(self) -> tuple[str, ...]:
         """Warn of names that stand in several rows."""
-        told = []
-        for name, times in Counter(self.labels).items():
-            if times > 1:
-                rows = ", ".join(str(number) for number, record in self.records if study(number, record) == name)
-                told.append(f"{name} stands in rows {rows}: are its participants counted more than once?")
-        return tuple(told)
+        places: dict[str, list[str]] = {}
+        for number, record in self.records:
+            places.setdefault(study(number, record), []).append(str(number))
+        return tuple(
+            f"{name} stands in rows {', '.join(rows)}: are its participants counted more than once?"
+            for name, rows in places.items()
+            if len(rows) > 1
+        )
 
 
 def study(number: int, record: Record) -> str:
@@ -146,6 +175,7 @@ def read_sheet(path: Path) -> Sheet:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, strict=True)
             header = tuple(cell.strip() for cell in next(rows, []))
+            _refuse_separator(path, header)
             twice = [name for name, times in Counter(header).items() if times > 1 and name]
             if twice:
                 raise TableError(f"{path}: column {twice[0]!r} stands in the header twice. Rename one of them.")
@@ -154,6 +184,18 @@ def read_sheet(path: Path) -> Sheet:
         raise DataError(f"{path}: cannot be read ({error}). Give --data a CSV file in UTF-8.") from None
     except csv.Error as error:
         raise TableError(f"{path}: is not CSV ({error}). Quote cells that hold commas or quotes.") from None
+
+
+def _refuse_separator(path: Path, header: Sequence[str]) -> None:
+    """Refuse a table whose columns are not separated by commas."""
+    if len(header) != 1:
+        return
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if sign in header[0]:
+            raise TableError(
+                f"{path}, row 1: columns are separated by {name}. Save it with commas between columns, and points in "
+                "decimals: 0.63."
+            )
 
 
 def _records(path: Path, header: Sequence[str], rows: Iterator[list[str]]) -> Iterator[tuple[int, Record]]:

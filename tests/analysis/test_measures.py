@@ -127,7 +127,7 @@ def test_differences_may_be_printed_with_their_interval(write):
     path = write("t.csv", "study,value,ci_lower,ci_upper\nA,-1.5,-2.5,-0.5\n")
     assert pool(read_table(path, "mean-difference")).rows[0].se == pytest.approx(1 / 1.959963984540054)
     bad = write("u.csv", "study,value,ci_lower,ci_upper\nA,-1.5,-0.5,-2.5\n")
-    with pytest.raises(TableError, match=r"u.csv, row 2: value -1.5 with limits -0.5 and -2.5 is no estimate"):
+    with pytest.raises(TableError, match=r"u.csv, row 2, column ci_lower: ci_lower -0.5, ci_upper -2.5 are reversed"):
         read_table(bad, "mean-difference")
 
 

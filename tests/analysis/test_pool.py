@@ -12,6 +12,7 @@ from hcckb.analysis.pool import pool, pool_by
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError, UsageError
 from hcckb.evidence import select
 from hcckb.records import to_json
+from hcckb.text.tables import pooled_text
 
 FIELDS = [
     "measure", "scale", "model", "tau2_method", "ci_method", "level", "k", "n", "estimate", "ci_lower", "ci_upper",
@@ -220,8 +221,17 @@ def test_groups_are_pooled_each_by_itself(seven):
     assert sum(g.k for g in groups.values()) == 7
 
 
+def test_the_text_says_where_the_models_disagree(s000):
+    text = " ".join(pooled_text(pool(s000["OS"])).split())
+    assert (
+        "The models disagree: the 95 % interval excludes no effect (1) under Common effect, inverse variance." in text
+    )
+    assert "It includes it under random effects, REML, Hartung-Knapp (above); Random effects, DL, Wald;" in text
+    assert "disagree" not in pooled_text(pool(s000["TTP"]))
+
+
 def test_an_unknown_column_lists_those_there_are(seven):
-    with pytest.raises(UsageError, match="--by colour: the evidence table has no such column"):
+    with pytest.raises(UnknownNameError, match=r"no column is called 'colour'\..* List them: study, year"):
         pool_by(seven, "colour")
 
 
