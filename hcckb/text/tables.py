@@ -226,7 +226,7 @@ def _beside(result: PooledResult) -> str:
 
 def _disagreement(result: PooledResult) -> list[str]:
     """Say that the interval excludes no effect under some models only."""
-    if result.measure in _OF_ONE_ARM:
+    if result.measure in OF_ONE_ARM:
         return []
     null = 1.0 if result.scale == "log" else 0.0
     asked = model_text(result.model, result.tau2_method, result.ci_method).removesuffix(" interval")
