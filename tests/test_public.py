@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import hcckb
 from hcckb import errors, paths, terms
+from hcckb.version import VERSION
 
 
 def test_every_public_name_can_be_had_and_is_documented():
@@ -174,3 +176,8 @@ def test_shipped_folders_exist_and_are_shown_from_the_root(tmp_path):
         assert folder.is_dir()
     assert paths.shown(paths.SHAPES) == "ontology/shapes.ttl"
     assert paths.shown(tmp_path / "x.ttl") == str(tmp_path / "x.ttl")
+
+
+def test_version_is_the_one_that_is_cited():
+    cited = (Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {VERSION}\n" in cited

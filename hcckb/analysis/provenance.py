@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from hcckb.evidence import EvidenceTable
+from hcckb.version import VERSION
 
 
 def provenance_of(table: EvidenceTable) -> dict[str, str]:
     """Give version, query, software and cut-off dates of a table; no dates for a table that is not the graph's."""
     asked = " ".join(f"{k}={v}" for k, v in table.asked.items())
     cutoffs = [r.data_cutoff for r in table.rows if r.data_cutoff]
-    try:
-        software_version = version("hcckb")
-    except PackageNotFoundError:  # a checkout that is not installed
-        software_version = "unreleased"
     told = {
         "kb_version": table.kb_version,
         "query": f"{table.query} {asked}".strip(),
         "software": "hcckb",
-        "software_version": software_version,
+        "software_version": VERSION,
     }
     if table.kb_version:
         told["data_cutoff"] = _cutoffs(cutoffs, len(table.rows))

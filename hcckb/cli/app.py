@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from hcckb.version import VERSION
+
 # Each command and the module of its function, which has the same name.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,7 +73,5 @@ def start(
     Research tool, not medical advice.
     """
     if version:
-        from importlib import metadata
-
-        typer.echo(f"hcckb {metadata.version('hcckb')}")
+        typer.echo(f"hcckb {VERSION}")
         raise typer.Exit

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hcckb.cli import options as o
-from hcckb.cli.models import emit_glmm
 from hcckb.cli.selecting import Asked, selecting
 from hcckb.errors import UsageError
 from hcckb.records import to_csv, to_json
@@ -63,6 +62,8 @@ def pool(
 
 def _by_glmm(asked: Asked, figures: list[Path], by: str | None) -> None:
     """Hand counts to the mixed model of `hcckb glmm`, in its usual form."""
+    from hcckb.cli.models import emit_glmm
+
     if asked.data is None or asked.given["measure"] is None:
         raise UsageError("--model glmm is for counts of your own: --data FILE.csv --measure OR; see hcckb glmm.")
     if figures or by is not None:
