@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from hcckb.analysis.cells import CELL_MODELS
+from hcckb.analysis.columns import cells
 from hcckb.analysis.pool import pool
 from hcckb.analysis.scales import Scale, scale_of
-from hcckb.errors import UnknownNameError, UsageError
+from hcckb.candidates import EvidenceRow
+from hcckb.errors import UsageError
 from hcckb.evidence import EvidenceTable
 from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.baujat import Baujat, baujat
@@ -20,7 +23,6 @@ from hcckb.pooling.influence import influence as influence_arrays
 from hcckb.pooling.pooled import Pooled, row_of
 from hcckb.results import PooledResult, PooledRow
 
-ORDERS = ("year", "precision")
 Row = TypeVar("Row")
 
 
@@ -130,25 +132,23 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
     ----------
     table : EvidenceTable
         As for :func:`hcckb.analysis.pool.pool`.
-    by : {"year", "precision"}
-        Order of entry: year of the primary report, studies of one year by name; or smallest standard
-        error first, which shows what the small studies add.
+    by : str
+        Order of entry: "year" of the primary report; "precision", the smallest standard error first, which shows
+        what the small studies add; "order", that of the table; or a column of the table, numbers before text.
+        Studies of one value enter by name; those without a value enter last, and a note names them.
     **method
         As for :func:`hcckb.analysis.pool.pool`. A rule chooses the model once, from all studies.
 
     Raises
     ------
     UnknownNameError
-        If there is no such order.
-    UsageError
-        If a study has no year.
+        If the table has no such column.
     PoolingError
         If fewer than two estimates can be pooled, or as :func:`hcckb.analysis.pool.pool`.
     """
-    if by not in ORDERS:
-        raise UnknownNameError(by, "order of entry", ORDERS, ", ".join(ORDERS))
     result = pool(table, **method)
-    order = sorted(range(result.k), key=lambda i: _entry(result.rows[i], by))
+    entries = _entries(table, result, by)
+    order = sorted(range(result.k), key=lambda i: entries[i])
     y, v = arrays_of(result)
     many = cumulative_arrays(y, v, order, **options_of(result))
     rows = tuple(
@@ -156,6 +156,7 @@ def cumulative(table: EvidenceTable, *, by: str = "year", **method: str | float)
         for j, i in enumerate(order)
     )
     notes = ["Looking again after each study is not a sequential test: the P values are not adjusted for it."]
+    notes += _without_value(result, entries, by)
     if result.ci_method == "hksj":
         guarded = cumulative_arrays(y, v, order, **{**options_of(result), "ci": "hksj-guarded"})
         narrow = ", ".join(str(k) for k in many.k[many.se < guarded.se])
@@ -205,12 +206,38 @@ def _told(pooled: Pooled, scale: Scale) -> dict[str, Any]:
     return {**there, **{name: getattr(pooled, name) for name in ("p_value", "tau2", "i2", "q")}}
 
 
-def _entry(row: PooledRow, by: str) -> tuple[float, str, str]:
+_Entry = tuple[int, float, str, str, str]
+
+
+def _entries(table: EvidenceTable, result: PooledResult, by: str) -> list[_Entry]:
+    """Give the place of each row in the order of entry: kind (number, text, none), value, then names."""
+    if by == "order":
+        return [(0, float(i), "", "", "") for i in range(result.k)]
     if by == "precision":
-        return row.se, row.study, row.experimental
-    if row.year is None:
-        raise UsageError(f"{row.study} has no year to order by. Use --by precision, or give it a year.")
-    return row.year, row.study, row.experimental
+        return [(0, row.se, "", row.study, row.experimental) for row in result.rows]
+    texts = dict(zip(map(_place, table.rows), cells(table, by), strict=True))
+    return [_entry(texts[_place(row)], row) for row in result.rows]
+
+
+def _entry(text: str, row: PooledRow) -> _Entry:
+    try:
+        return 0, float(text), "", row.study, row.experimental
+    except ValueError:
+        return (1 if text else 2), 0.0, text.casefold(), row.study, row.experimental
+
+
+def _place(row: EvidenceRow | PooledRow) -> tuple[str, str, str, str, str]:
+    return row.estimate_iri, row.study, row.source, row.locator, row.experimental
+
+
+def _without_value(result: PooledResult, entries: Sequence[_Entry], by: str) -> list[str]:
+    """Name the studies that have no value to order by."""
+    lacking = [row.study for row, entry in zip(result.rows, entries, strict=True) if entry[0] == 2]
+    if not lacking:
+        return []
+    if len(lacking) == result.k:
+        return [f"No study has a value of {by}: they enter by name. --by order takes the order of the table."]
+    return [f"Without a value of {by}, so last: {', '.join(lacking)}."]
 
 
 def few(k: int) -> tuple[str, ...]:

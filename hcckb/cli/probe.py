@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +11,6 @@ import typer
 from hcckb.cli import options as o
 from hcckb.cli.selecting import Asked, selecting
 from hcckb.records import plain
-
-
-class By(StrEnum):
-    """Orders in which studies enter."""
-
-    year = "year"
-    precision = "precision"
 
 
 @selecting(pooling=True)
@@ -48,7 +40,10 @@ def influence(
 @selecting(pooling=True)
 def cumulative(
     asked: Asked,
-    by: Annotated[By, typer.Option(help="Order of entry: year of the primary report, or precision.")] = By.year,
+    by: Annotated[
+        str,
+        typer.Option(help="Order of entry: year of the primary report, precision, order (as they stand), or a column."),
+    ] = "year",
     plot: Annotated[list[Path] | None, typer.Option(help="Draw the cumulative forest plot to this file.")] = None,
 ) -> None:
     """Pool the first study, the first two, and so on, by year or from the most precise.
@@ -58,7 +53,7 @@ def cumulative(
     from hcckb.analysis import sensitivity
     from hcckb.text import sensitivity as texts
 
-    found = sensitivity.cumulative(asked.table(), by=by.value, **asked.method)
+    found = sensitivity.cumulative(asked.table(), by=by, **asked.method)
     if plot:
         from hcckb.plots.sensitivity import entered_svg
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from hcckb.analysis import sensitivity
 from hcckb.analysis.pool import pool
 from hcckb.cli import probe
-from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError, UsageError
+from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.evidence import select
 from hcckb.text.sensitivity import CUMULATIVE_COLUMNS, INFLUENCE_COLUMNS
 
@@ -84,12 +84,33 @@ def test_too_few_studies_are_refused(table):
     assert len(sensitivity.cumulative(first(table, 2)).rows) == 2
 
 
-def test_an_order_that_cannot_be_is_refused(table):
-    with pytest.raises(UnknownNameError, match="precision"):
-        sensitivity.cumulative(table, by="weight")
+def test_studies_enter_in_the_order_of_the_table(table):
+    turned = replace(table, rows=table.rows[::-1])
+    found = sensitivity.cumulative(turned, by="order")
+    assert [r.study for r in found.rows] == [r.study for r in turned.rows]
+
+
+def test_studies_enter_by_any_column_numbers_before_text(table):
+    sizes = {r.study: r.n_experimental for r in table.rows}
+    found = [r.study for r in sensitivity.cumulative(table, by="n_experimental").rows]
+    assert found == sorted(found, key=sizes.__getitem__)
+    arms = {r.study: r.experimental.casefold() for r in table.rows}
+    by_name = [arms[r.study] for r in sensitivity.cumulative(table, by="experimental").rows]
+    assert by_name == sorted(by_name)
+
+
+def test_studies_without_a_value_enter_last_and_are_named(table):
     undated = replace(table, rows=(replace(table.rows[0], year=None), *table.rows[1:]))
-    with pytest.raises(UsageError, match="has no year"):
-        sensitivity.cumulative(undated)
+    found = sensitivity.cumulative(undated)
+    assert found.rows[-1].study == table.rows[0].study
+    assert any(n.startswith("Without a value of year") and table.rows[0].study in n for n in found.notes)
+    nobody = replace(table, rows=tuple(replace(r, year=None) for r in table.rows))
+    assert any("No study has a value of year" in n for n in sensitivity.cumulative(nobody).notes)
+
+
+def test_an_order_that_cannot_be_is_refused(table):
+    with pytest.raises(UnknownNameError, match="colour"):
+        sensitivity.cumulative(table, by="colour")
 
 
 @pytest.fixture(scope="module")
