@@ -1,4 +1,4 @@
-"""Names of measures: what people write for them."""
+"""Measures: what people write for them, and which way they are good."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ SHORT: Mapping[str, str] = MappingProxyType(
         "IR": "incidence-rate",
     }
 )
+ABBREVIATIONS: Mapping[str, str] = MappingProxyType(
+    {**{long: short for short, long in SHORT.items()}, "peto-odds-ratio": "Peto OR", "incidence-rate": "rate"}
+)
+"""How a measure is headed in a table."""
+OF_ONE_ARM = ("proportion", "incidence-rate", "median")
+_GOOD_EVENTS = ("response", "control-rate", "disease-control")
 
 
 def measure_named(name: str) -> str:
@@ -29,3 +35,12 @@ def measure_named(name: str) -> str:
     'hazard-ratio'
     """
     return SHORT.get(name, name)
+
+
+def event_is_good(measure: str, endpoint: str) -> bool:
+    """Whether more of what a measure counts is better: responses and disease control, but no hazard ratio.
+
+    >>> event_is_good("odds-ratio", "objective-response"), event_is_good("hazard-ratio", "overall-survival")
+    (True, False)
+    """
+    return measure != "hazard-ratio" and any(word in endpoint for word in _GOOD_EVENTS)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from hcckb.analysis.baselines import Baseline
 from hcckb.errors import PoolingError, UsageError
+from hcckb.measures import event_is_good as good_by_name
 from hcckb.pooling.absolute import MEASURES, corresponding_risk, median_under, number_needed
 from hcckb.results import PooledResult
 
-LARGE_IS_GOOD = ("response", "control-rate", "disease-control")
 ASSUMPTIONS = {
     "hazard-ratio": "Hazards are taken as proportional; from a median the hazard is taken as constant.",
     "risk-ratio": "The risk ratio is taken to be the same at every baseline.",
@@ -95,7 +95,7 @@ def absolute(
     if not baselines:
         raise UsageError("an absolute effect needs a baseline: --median, --survival with --at, or --risk.")
     rows = [_row(result, b, t) for b in baselines for t in _times(result, b, months)]
-    good = event_is_good if event_is_good is not None else any(w in result.endpoint for w in LARGE_IS_GOOD)
+    good = good_by_name(result.measure, result.endpoint) if event_is_good is None else event_is_good
     notes = [
         ASSUMPTIONS[result.measure],
         "The limits come from the pooled effect alone: the baseline is taken as known.",

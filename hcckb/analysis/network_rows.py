@@ -13,12 +13,11 @@ from hcckb.analysis.pool import RATIOS
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import EmptySelectionError, PoolingError, UnknownNameError
 from hcckb.evidence import EvidenceTable
+from hcckb.measures import event_is_good
 from hcckb.overlaps import to_drop
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.network import connected_parts
 from hcckb.results import Dropped
-
-LARGE_IS_GOOD = ("response", "control-rate", "disease-control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def studies_of(rows: Sequence[EvidenceRow]) -> list[str]:
 
 def small_is_good(row: EvidenceRow) -> bool:
     """Tell whether small values are good, by measure and endpoint."""
-    return row.measure == "hazard-ratio" or not any(word in row.endpoint for word in LARGE_IS_GOOD)
+    return not event_is_good(row.measure, row.endpoint)
 
 
 def effects_of(rows: Sequence[EvidenceRow]) -> Effects:

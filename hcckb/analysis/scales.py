@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from hcckb.candidates import EvidenceRow
 from hcckb.errors import PoolingError
+from hcckb.measures import OF_ONE_ARM
 from hcckb.pooling.batch import FloatArray
 from hcckb.pooling.effects import Effects, generic, log_ratio
 from hcckb.pooling.proportions import back_transform_proportion, proportion_effects
@@ -17,7 +18,6 @@ from hcckb.pooling.rates import back_transform_rate, rate_effects
 from hcckb.results import PooledResult
 from hcckb.usertable import EffectRow, MedianRow, ProportionRow, RateRow
 from hcckb.usertable.effects import LOG_MEASURES
-from hcckb.usertable.read import ARM_MEASURES
 
 RATIOS = tuple(sorted(LOG_MEASURES))
 # Scales of rates whose names those of proportions do not take.
@@ -64,7 +64,7 @@ def scale_of(result: PooledResult) -> Scale:
 
 def null_of(result: PooledResult) -> float | None:
     """Return what no effect is on the scale of the measure; None for single arms, which have no such value."""
-    if result.measure in ARM_MEASURES:
+    if result.measure in OF_ONE_ARM:
         return None
     return {"log": 1.0, "identity": 0.0}.get(result.scale)
 

@@ -10,8 +10,8 @@ from hcckb.plots import style
 from hcckb.plots.axis import Axis
 from hcckb.plots.effect_ticks import effect_ticks
 from hcckb.plots.footer import draw_footer
-from hcckb.plots.label_places import Box, Segment, place_labels
-from hcckb.plots.lettering import one_line, shorten, text_width
+from hcckb.plots.label_places import Box, Segment, draw_labels
+from hcckb.plots.lettering import one_line, shorten
 from hcckb.plots.svg import Canvas, draw_title
 from hcckb.plots.wording import figure_title, measure_words, numbers_for
 
@@ -242,15 +242,8 @@ def _draw_labels(canvas: Canvas, result: PooledResult, frame: _Frame, points: li
         start, end = _edge(frame, pooled, slope)
         lines.append((start, end))
     texts = [shorten(one_line(row.study), 130.0, _SMALL, middle=True) for row in result.rows]
-    sizes = [(text_width(text, _SMALL), _SMALL) for text in texts]
     area = Box(axis.left + 3, top + 3, axis.right - 3, bottom - 3)
-    for text, box, (x, y) in zip(texts, place_labels(points, sizes, area, lines), points, strict=True):
-        if box is None:
-            continue
-        near_x, near_y = box.nearest((x, y))
-        if math.hypot(near_x - x, near_y - y) > 3 * _RADIUS:
-            canvas.line(x, y, near_x, near_y, stroke=style.RULE, width=0.6, name="leader")
-        canvas.text(box.left, box.bottom - 1.5, text, size=_SMALL, halo=True, name="point-label")
+    draw_labels(canvas, texts, points, area, lines)
 
 
 def _tooltip(result: PooledResult, row: PooledRow) -> str:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from hcckb.plots import style
+from hcckb.plots.lettering import text_width
+
+if TYPE_CHECKING:
+    from hcckb.plots.svg import Canvas
 
 Point = tuple[float, float]
 Segment = tuple[Point, Point]
 
 _POINT_RADIUS = 5.0
+_LEADER = 12.0  # from a point to a label so far away that a line has to join them
 _DISTANCES = (7.0, 13.0, 20.0, 30.0, 42.0, 56.0)
 _DIRECTIONS = 16
 _LINE_COST = 9.0
@@ -131,3 +138,21 @@ def _candidates(point: Point, width: float, height: float, extra: float) -> Iter
             box = Box(centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
             cost = distance / 2 + 2 * abs(down) + (0.5 if right < 0 else 0.0)
             yield cost + (_LEADER_COST if distance > _DISTANCES[1] else 0.0), box
+
+
+def draw_labels(
+    canvas: Canvas,
+    texts: Sequence[str],
+    points: Sequence[tuple[float, float]],
+    area: Box,
+    lines: Sequence[Segment],
+) -> None:
+    """Label points clear of each other and of `lines`; a label away from its point gets a thin line to it."""
+    sizes = [(text_width(text, style.SMALL_SIZE), style.SMALL_SIZE) for text in texts]
+    for text, box, (x, y) in zip(texts, place_labels(points, sizes, area, lines), points, strict=True):
+        if box is None:
+            continue
+        near_x, near_y = box.nearest((x, y))
+        if math.hypot(near_x - x, near_y - y) > _LEADER:
+            canvas.line(x, y, near_x, near_y, stroke=style.RULE, width=0.6, name="leader")
+        canvas.text(box.left, box.bottom - 1.5, text, size=style.SMALL_SIZE, halo=True, name="point-label")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from hcckb.measures import OF_ONE_ARM
 from hcckb.plots.axis import with_minus
 from hcckb.plots.lettering import capitalised, one_line
 
@@ -61,8 +62,6 @@ _MEASURES = {
     "median": MeasureWords("Median", "Median", None),
     "generic": MeasureWords("Estimate", "Estimate", 0.0),
 }
-
-_OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 
 def measure_words(result: PooledResult) -> MeasureWords:
@@ -124,7 +123,7 @@ class Numbers(NamedTuple):
 def numbers_for(result: PooledResult) -> Numbers:
     """Choose how the numbers of a figure are written; differences get decimals by the width of intervals."""
     signed = measure_words(result).null != 1.0
-    if result.measure in _OF_ONE_ARM:
+    if result.measure in OF_ONE_ARM:
         signed = min(result.ci_lower, result.prediction_lower or 0.0, *(row.ci_lower for row in result.rows)) < 0
     if result.scale == "log":
         return Numbers(None, signed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hcckb.analysis.network_results import DirectIndirect, NetworkResult, NetworkRow
 from hcckb.evidence import EvidenceTable
+from hcckb.measures import ABBREVIATIONS
 from hcckb.plots.network_forest import network_forest_svg
 from hcckb.plots.network_funnel import adjusted_funnel_svg
 from hcckb.plots.network_graph import graph_svg
@@ -60,7 +61,7 @@ def netmeta_code(result: NetworkResult, file: str = "network.csv") -> str:
         "library(netmeta)",
         f'dat <- read.csv("{file}")',
         "net <- netmeta(te, sete, treatment1, treatment2, studlab = study, data = dat,",
-        f'               sm = "{_SHORT.get(result.measure, "MD")}", reference.group = "{result.reference}",',
+        f'               sm = "{ABBREVIATIONS.get(result.measure, "MD")}", reference.group = "{result.reference}",',
         f'               method.tau = "{method}", level.ma = {result.level:g},',
         f"               common = {_r(result.model == 'common')}, random = {_r(result.model == 'random')})",
         f"summary(net, backtransf = {_r(ratio)})",
@@ -70,9 +71,6 @@ def netmeta_code(result: NetworkResult, file: str = "network.csv") -> str:
         "forest(net)",
     ]
     return "\n".join(lines) + "\n"
-
-
-_SHORT = {"hazard-ratio": "HR", "odds-ratio": "OR", "risk-ratio": "RR", "risk-difference": "RD"}
 
 
 def network_csv(result: NetworkResult) -> str:

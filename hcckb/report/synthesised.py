@@ -10,13 +10,14 @@ from hcckb.analysis.bias_rows import BiasTest
 from hcckb.analysis.certainty import Certainty
 from hcckb.analysis.rounding import rounding
 from hcckb.analysis.sensitivity import Sensitivity, UpToStudy, WithoutStudy
+from hcckb.measures import OF_ONE_ARM
 from hcckb.plots.forest import forest_svg
 from hcckb.plots.funnel import funnel_svg
 from hcckb.report.blocks import Block, Figure, Paragraph, Section, Table
 from hcckb.report.words import agreement, answer, interval
 from hcckb.results import PooledResult
 from hcckb.text.absolute import needed_text
-from hcckb.text.tables import OF_ONE_ARM, p_text
+from hcckb.text.tables import p_text
 
 
 def headline(result: PooledResult) -> Section:

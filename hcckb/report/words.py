@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hcckb.analysis.scales import null_of
 from hcckb.evidence import EvidenceTable
-from hcckb.results import ModelSummary, PooledResult
-from hcckb.text.tables import OF_ONE_ARM, model_text, p_text
+from hcckb.measures import OF_ONE_ARM
+from hcckb.results import PooledResult
+from hcckb.text.tables import disagreement, model_text, models_apart, p_text
 
 _ESTIMATORS = {
     "REML": "restricted maximum likelihood",
@@ -57,28 +57,14 @@ def answer(result: PooledResult) -> str:
 
 def agreement(result: PooledResult) -> str:
     """Say whether the models shown agree that the interval excludes no effect."""
-    null = null_of(result)
-    if null is None or not result.beside:
+    excluding, including = models_apart(result)
+    if not result.beside or not (excluding or including):
         return ""
-    main = ModelSummary(
-        label="the main model",
-        model=result.model,
-        tau2_method=result.tau2_method,
-        ci_method=result.ci_method,
-        estimate=result.estimate,
-        ci_lower=result.ci_lower,
-        ci_upper=result.ci_upper,
-        p_value=result.p_value,
-        tau2=result.tau2,
-    )
-    every = (main, *result.beside)
-    excludes = [m.label for m in every if not m.ci_lower <= null <= m.ci_upper]
-    holds = [m.label for m in every if m.ci_lower <= null <= m.ci_upper]
-    if not holds:
+    if not including:
         return "All models shown agree: their intervals exclude no effect."
-    if not excludes:
+    if not excluding:
         return "All models shown agree: their intervals hold no effect."
-    return f"The models disagree: no effect is excluded by {_joined(excludes)}, not by {_joined(holds)}."
+    return disagreement(result).replace(" (above)", "")
 
 
 def methods_paragraph(table: EvidenceTable, result: PooledResult) -> str:

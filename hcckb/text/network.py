@@ -6,18 +6,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from hcckb.analysis.network_results import ComponentEffect, ComponentResult, NetworkResult, NetworkRow
+from hcckb.measures import ABBREVIATIONS
 from hcckb.results import Dropped
 from hcckb.text.tables import DISCLAIMER, grid, p_text
 
 WIDTH = 108
-_MEASURES = {
-    "hazard-ratio": "HR",
-    "odds-ratio": "OR",
-    "risk-ratio": "RR",
-    "risk-difference": "RD",
-    "mean-difference": "MD",
-    "generic": "Estimate",
-}
+_MEASURES = {**ABBREVIATIONS, "generic": "Estimate"}
 _CAUTION = (
     "P-scores rank by certainty, not by size of effect, and take the patients of all trials to be alike; trials of "
     "different years, populations and comparators are not. A higher score alone is no reason to prefer a treatment."

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
+from hcckb.measures import ABBREVIATIONS, OF_ONE_ARM
 from hcckb.reproduced import VERDICTS
 from hcckb.terms import compact
 
@@ -34,23 +35,8 @@ _SHORT = {
     "objective-response": "ORR",
     "disease-control": "DCR",
 }
-_MEASURES = {
-    "hazard-ratio": "HR",
-    "odds-ratio": "OR",
-    "risk-ratio": "RR",
-    "risk-difference": "RD",
-    "peto-odds-ratio": "Peto OR",
-    "arcsine-difference": "ASD",
-    "mean-difference": "MD",
-    "standardised-mean-difference": "SMD",
-    "ratio-of-means": "ROM",
-    "incidence-rate-ratio": "IRR",
-    "incidence-rate-difference": "IRD",
-    "incidence-rate": "rate",
-}
 # A number with more decimals than this was computed, not printed.
 MOST_DECIMALS = 6
-OF_ONE_ARM = ("proportion", "incidence-rate", "median")
 
 
 def grid(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
@@ -138,7 +124,7 @@ def sizes_text(row: EvidenceRow | PooledRow) -> str:
 
 def pooled_text(result: PooledResult, rounding: Rounding | None = None) -> str:
     """Write a pooled result: rows with weights, the pooled line, heterogeneity, other models, what was left out."""
-    short = _MEASURES.get(result.measure, result.measure)
+    short = ABBREVIATIONS.get(result.measure, result.measure)
     headers = ("Study", "Year", "Arms", "n", f"{short} (interval)", "Weight", "Source")
     lines = [grid((_pooled_cells(r) for r in result.rows), headers), ""]
     lines += [_headline(result, short), _heterogeneity(result)]
@@ -146,7 +132,7 @@ def pooled_text(result: PooledResult, rounding: Rounding | None = None) -> str:
         lines.append(_rounding(rounding, short))
     if result.beside:
         lines += ["", "The same estimates under other models:"]
-        lines += [_beside(result), *_disagreement(result)]
+        lines += [_beside(result), *textwrap.wrap(disagreement(result), 108, subsequent_indent="  ")]
     lines += _left_out(result)
     lines += [f"Note: {w}" for w in result.warnings]
     lines += ["", _footer(result)]
@@ -224,23 +210,31 @@ def _beside(result: PooledResult) -> str:
     return grid(rows, ("Model", "Estimate (interval)", "p", "tau2"))
 
 
-def _disagreement(result: PooledResult) -> list[str]:
-    """Say that the interval excludes no effect under some models only."""
+def models_apart(result: PooledResult) -> tuple[list[str], list[str]]:
+    """Name the models whose interval excludes no effect, and those whose interval includes it, the main one first.
+
+    Both are empty where no effect has no meaning.
+    """
     if result.measure in OF_ONE_ARM:
-        return []
+        return [], []
     null = 1.0 if result.scale == "log" else 0.0
     asked = model_text(result.model, result.tau2_method, result.ci_method).removesuffix(" interval")
     intervals = [(f"{asked} (above)", result.ci_lower, result.ci_upper)]
     intervals += [(s.label, s.ci_lower, s.ci_upper) for s in result.beside]
-    without = [label for label, low, high in intervals if not low <= null <= high]
-    within = [label for label, low, high in intervals if low <= null <= high]
-    if not without or not within:
-        return []
-    text = (
-        f"The models disagree: the {100 * result.level:g} % interval excludes no effect ({null:g}) under "
-        f"{'; '.join(without)}. It includes it under {'; '.join(within)}."
+    excluding = [label for label, low, high in intervals if not low <= null <= high]
+    return excluding, [label for label, low, high in intervals if low <= null <= high]
+
+
+def disagreement(result: PooledResult) -> str:
+    """Say that the interval excludes no effect under some models only; nothing where the models agree."""
+    excluding, including = models_apart(result)
+    if not excluding or not including:
+        return ""
+    null = 1 if result.scale == "log" else 0
+    return (
+        f"The models disagree: the {100 * result.level:g} % interval excludes no effect ({null}) under "
+        f"{'; '.join(excluding)}. It includes it under {'; '.join(including)}."
     )
-    return textwrap.wrap(text, 108, subsequent_indent="  ")
 
 
 def _left_out(result: PooledResult) -> list[str]:

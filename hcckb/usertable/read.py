@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hcckb.errors import TableError, UsageError
 from hcckb.evidence import EvidenceTable
-from hcckb.measures import measure_named
+from hcckb.measures import OF_ONE_ARM, measure_named
 from hcckb.pooling.proportions import TRANSFORMS
 from hcckb.pooling.rates import RATE_TRANSFORMS
 from hcckb.usertable import arms, effects
@@ -19,8 +19,7 @@ RATIO_MEASURES = ("hazard-ratio", "odds-ratio", "risk-ratio")
 COUNT_MEASURES = ("risk-ratio", "odds-ratio", "risk-difference", "peto-odds-ratio", "arcsine-difference")
 MEAN_MEASURES = ("mean-difference", "standardised-mean-difference", "ratio-of-means")
 RATE_MEASURES = ("incidence-rate-ratio", "incidence-rate-difference")
-ARM_MEASURES = ("proportion", "incidence-rate", "median")
-MEASURES = (*RATIO_MEASURES, *COUNT_MEASURES[2:], *MEAN_MEASURES, *RATE_MEASURES, *ARM_MEASURES, "generic")
+MEASURES = (*RATIO_MEASURES, *COUNT_MEASURES[2:], *MEAN_MEASURES, *RATE_MEASURES, *OF_ONE_ARM, "generic")
 _GENERIC = (("yi", "vi"), ("yi", "sei"))
 _RATIO = (INTERVAL, P_VALUE)
 # What the header may hold, the first that is complete being read.
@@ -119,7 +118,7 @@ def _read(
         return effects.from_rates(sheet, measure, correction, add, double_zero)
     if shape == MEANS:
         return effects.from_means(sheet, measure)
-    if measure in ARM_MEASURES:
+    if measure in OF_ONE_ARM:
         return arms.from_arms(sheet, measure, transform, correction, add)
     return effects.generic(sheet) if measure == "generic" else effects.printed(sheet, measure)
 
