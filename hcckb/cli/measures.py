@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hcckb.cli import options as o
+from hcckb.errors import UsageError
 from hcckb.records import plain, to_csv, to_json
 
 
@@ -50,6 +52,10 @@ def convert(
     from hcckb.analysis.convert import convert as convert_numbers
     from hcckb.text.measures import conversion_text
 
+    if baseline_risk is not None and not 0 < baseline_risk < 1:
+        raise UsageError(f"--baseline-risk {baseline_risk:g} must lie between 0 and 1: write 0.3 for 30 %.")
+    if not all(isfinite(value) for value in values):
+        raise UsageError("a number to convert must be finite.")
     found = convert_numbers(values, measure, to, baseline_risk)
     if output_format is o.Format.table:
         text = conversion_text(found)

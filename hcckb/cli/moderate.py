@@ -98,6 +98,8 @@ def multilevel(
     from hcckb.analysis.multilevel import multilevel as analyse
     from hcckb.text.multilevel import multilevel_records, multilevel_text
 
+    if not 0 <= rho < 1:
+        raise UsageError(f"--rho {rho:g} must lie in 0 to 1, below 1: 0.5 is that of contrasts with equal arms.")
     found = analyse(asked.table(), cluster=cluster, rho=rho, **asked.method)
     asked.emit(lambda: multilevel_text(found), found, lambda: multilevel_records(found))
 

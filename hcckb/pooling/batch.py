@@ -162,8 +162,9 @@ def ordered_batch(y: FloatArray, v: FloatArray, k: IntArray) -> Batch:
     far = (np.abs(d) > FAR) | (np.isfinite(v) & (scaled > FAR))
     if far.any():
         row = int(np.argmax(far.any(axis=1)))
+        which = f" of meta-analysis {row}" if len(v) > 1 else ""
         raise PoolingError(
-            f"the numbers of meta-analysis {row} are too far apart to pool: variances from {v[row, 0]} on. "
+            f"the numbers{which} are too far apart to pool: variances from {v[row, 0]} on. "
             "Look for a misprinted estimate or variance."
         )
     return Batch(np.asfortranarray(d), np.asfortranarray(scaled), k, y[:, 0], half)

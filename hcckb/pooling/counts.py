@@ -282,7 +282,7 @@ def _refuse_without_effect(used: Counts, measure: str, estimate: FloatArray, var
         row = int(np.argmax(bad))
         raise PoolingError(
             f"{used.name(row)}: {used.a[row]:g}/{used.n1[row]:g} against {used.c[row]:g}/{used.n2[row]:g} gives no "
-            f'{measure} with a variance. Correct its zero cells (correction="only0"), or leave the study out.'
+            f"{measure} with a variance. Take the correction only0 for its zero cells, or leave the study out."
         )
 
 

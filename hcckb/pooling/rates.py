@@ -313,7 +313,7 @@ def _refuse_without_variance(names: Sequence[str], estimate: FloatArray, varianc
     bad = ~(np.isfinite(estimate) & np.isfinite(variance) & (variance > 0))
     if bad.any():
         raise PoolingError(
-            f'{names[int(np.argmax(bad))]}: no event leaves no variance on this scale. Use correction="only0", or '
+            f"{names[int(np.argmax(bad))]}: no event leaves no variance on this scale. Take the correction only0, or "
             "square roots."
         )
 

@@ -57,3 +57,17 @@ def test_pool_by_glmm_is_the_mixed_model_in_its_usual_form(command):
 )
 def test_glmm_of_what_it_cannot_pool_is_refused(command, wrong):
     assert command("pool", *wrong, "--model", "glmm").code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (("multilevel", "second-line-placebo", "--endpoint", "OS", "--rho", "2"), "--rho 2"),
+        (("convert", "OR", "RR", "0.5", "--baseline-risk", "30"), "--baseline-risk 30"),
+        (("convert", "OR", "RR", "nan", "--baseline-risk", "0.3"), "finite"),
+    ],
+)
+def test_an_option_that_cannot_be_is_a_usage_error(command, line, told):
+    ran = command(*line)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
