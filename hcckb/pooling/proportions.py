@@ -105,8 +105,8 @@ def proportion_effects(
     names = [labels[i] if labels is not None else f"study {i}" for i in range(len(x))]
     for i in np.flatnonzero(~np.isfinite(estimate) | ~(variance > 0) | ~np.isfinite(variance))[:1]:
         raise PoolingError(
-            f"{names[i]}: {x[i]:g}/{size[i]:g} has no variance on the scale of {transform!r}. Take the correction only0 "
-            "or freeman-tukey."
+            f"{names[i]}: {x[i]:g}/{size[i]:g} has no variance on the scale of {transform!r}. Take the "
+            "correction only0, or freeman-tukey."
         )
     return ProportionEffects(
         effects=Effects(estimate, np.sqrt(variance), variance),
